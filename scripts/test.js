@@ -8,7 +8,9 @@ import path from 'node:path';
 const root = path.join(import.meta.dirname, '..', 'dist', 'test');
 const parts = process.argv.slice(2);
 const files = readdirSync(root, { recursive: true })
-  .filter((name) => name.endsWith('.test.js') && (parts.length === 0 || parts.some((part) => name.includes(part))))
+  .filter(
+    (name) => name.endsWith('.test.js') && (parts.length === 0 || parts.some((part) => name.includes(part))),
+  )
   .map((name) => path.join(root, name))
   .toSorted();
 

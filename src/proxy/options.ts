@@ -1,0 +1,29 @@
+import type { Logger } from 'pino';
+import type { Session, SessionLimits } from '../session/session.ts';
+import type { Statement } from '../session/statement.ts';
+
+/** Where to listen, or where PostgreSQL listens: a TCP host and port, or the path of a Unix-domain socket. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Sees the bytes of a session's typed messages as they pass, for a trace. The buffers are valid during the call only. */
+export interface Tap {
+  startup(packet: Buffer): void;
+  fromClient(buffer: Buffer, from: number, to: number): void;
+  fromServer(buffer: Buffer, from: number, to: number): void;
+}
+
+export interface ProxyOptions extends SessionLimits {
+  readonly listen: readonly Address[];
+  readonly upstream: Address;
+  /** Ended sessions kept for the report; smaller ones are added up. */
+  readonly maxSessionsKept: number;
+  /** How long a connection to the server may take to open. */
+  readonly connectTimeoutMs: number;
+  /** How long a cancel request may take, from its arrival until the server has closed its connection. */
+  readonly cancelTimeoutMs: number;
+  readonly log: Logger;
+  /** Called as each statement's figures become final; must not throw. */
+  readonly onStatement?: (session: Session, statement: Statement) => void;
+  /** Opens a tap for each session. */
+  readonly tap?: (session: Session) => Tap;
+}

@@ -1,0 +1,175 @@
+/**
+ * The report as it is published: `schema: "pgnetflow.report/1"`. Names are stable; additions are allowed. Sizes are
+ * bytes, times are microseconds (`_us`) or ISO 8601 timestamps (`_at`), absent facts are null.
+ */
+export const REPORT_SCHEMA = 'pgnetflow.report/1';
+
+export interface FlowRecord {
+  bytes: number;
+  messages: number;
+  reads: number;
+  writes: number;
+}
+
+export interface BytesRecord {
+  R: number;
+  S: number;
+}
+
+export interface EndpointRecord {
+  address: string;
+  port: number;
+}
+
+export interface LegRecord {
+  bytes_in: number;
+  bytes_out: number;
+  /** Bytes of this leg that pgnetflow swallowed or made itself, such as an SSLRequest and its answer. */
+  own_in: number;
+  own_out: number;
+  /** TLS overhead in both directions; null on a leg without TLS. */
+  tls: null;
+}
+
+export interface TimeRecord {
+  started_at: string;
+  /** First request byte seen until last reply byte handed on; null while the statement is open. */
+  duration_us: number | null;
+  /** First request byte seen until first reply byte seen; null without a reply. */
+  first_byte_us: number | null;
+  /** First reply byte seen until last reply byte handed on. */
+  streaming_us: number | null;
+  /** The client did not take what the server sent. */
+  client_stall_us: number;
+  /** The server did not take what the client sent. */
+  server_stall_us: number;
+}
+
+export interface PartRecord {
+  tag: string | null;
+  rows: number | null;
+  S: { bytes: number };
+}
+
+export interface StatementRecord {
+  seq: number;
+  kind: 'query' | 'execute' | 'copy_in' | 'copy_out' | 'copy_both' | 'function' | 'prepare';
+  query: string | null;
+  /** Length of the whole text in bytes. */
+  query_bytes: number | null;
+  query_truncated: boolean;
+  fingerprint: string | null;
+  outcome: 'ok' | 'error' | 'cancelled' | 'aborted' | 'open';
+  sqlstate: string | null;
+  tag: string | null;
+  rows: number | null;
+  /** Execute messages of an extended-protocol statement. */
+  fetches: number;
+  /** One per SQL command of a Query that has several; empty otherwise. */
+  parts: PartRecord[];
+  /** How many SQL commands completed; `parts` holds at most 64 of them. */
+  completions: number;
+  R: FlowRecord;
+  S: FlowRecord;
+  time: TimeRecord;
+}
+
+export interface AccountsRecord {
+  statement: BytesRecord;
+  startup: BytesRecord;
+  async: BytesRecord;
+  control: BytesRecord;
+  opaque: BytesRecord;
+}
+
+export interface DroppedRecord {
+  statements: number;
+  R: FlowRecord;
+  S: FlowRecord;
+}
+
+export interface SessionRecord {
+  id: number;
+  client: EndpointRecord;
+  /** Null for a session that never reached the server. */
+  server: EndpointRecord | null;
+  backend_pid: number | null;
+  user: string | null;
+  database: string | null;
+  application_name: string | null;
+  /** `3.0`, `3.2`; null before the StartupMessage. */
+  protocol: string | null;
+  server_version: string | null;
+  started_at: string;
+  ended_at: string | null;
+  end_reason: 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown' | null;
+  end_detail: string | null;
+  R: FlowRecord;
+  S: FlowRecord;
+  accounts: AccountsRecord;
+  wire: { client: LegRecord; server: LegRecord };
+  /** Read from one side, never taken by the other. */
+  undelivered: BytesRecord;
+  /** The sum of the accounts equals the bytes relayed, and these equal the bytes of both sockets. */
+  balanced: boolean;
+  /** What does not add up, a sentence each; empty when `balanced`. */
+  imbalances: string[];
+  kernel: { verdict: 'ok' | 'explained' | 'mismatch' | 'unchecked' };
+  time: {
+    duration_us: number;
+    idle_us: number;
+    idle_in_transaction_us: number;
+    client_stall_us: number;
+    server_stall_us: number;
+  };
+  statement_count: number;
+  statements: StatementRecord[];
+  /** Statements that were not kept, added up. */
+  dropped: DroppedRecord;
+}
+
+/** Cumulative figures of the statements with one fingerprint. */
+export interface FingerprintRecord {
+  fingerprint: string | null;
+  query: string | null;
+  calls: number;
+  errors: number;
+  rows: number;
+  R: FlowRecord;
+  S: FlowRecord;
+  total_us: number;
+  client_stall_us: number;
+  server_stall_us: number;
+  duration_us: { p50: number; p95: number; p99: number; max: number };
+  S_bytes: { p50: number; p95: number; p99: number; max: number };
+}
+
+export interface CancelRecord {
+  /** Null when no session of ours has that key. */
+  session: number | null;
+  statement: number | null;
+  client: EndpointRecord;
+  requested_at: string;
+  /** When the server had closed the connection that carried the request; null when it could not be delivered. */
+  delivered_at: string | null;
+}
+
+export interface ReportRecord {
+  schema: typeof REPORT_SCHEMA;
+  version: string;
+  started_at: string;
+  ended_at: string;
+  totals: { R: FlowRecord; S: FlowRecord };
+  sessions: SessionRecord[];
+  statements: FingerprintRecord[];
+  cancels: CancelRecord[];
+  /** Sessions that were not kept, added up; `unbalanced` counts those whose books did not balance. */
+  dropped: {
+    sessions: number;
+    unbalanced: number;
+    statements: number;
+    R: FlowRecord;
+    S: FlowRecord;
+    cancels: number;
+  };
+}

@@ -1,0 +1,159 @@
+import type { Account, Flow } from '../session/account.ts';
+import type { LegBytes, Session } from '../session/session.ts';
+import type { Statement } from '../session/statement.ts';
+import { imbalances } from './balance.ts';
+import type {
+  AccountsRecord,
+  BytesRecord,
+  FlowRecord,
+  LegRecord,
+  SessionRecord,
+  StatementRecord,
+} from './model.ts';
+import type { SteadyClock } from './steady_clock.ts';
+
+/** The books of a session as they stand. */
+export function sessionRecord(session: Session, clock: SteadyClock): SessionRecord {
+  const now = clock.now();
+  const { startup, facts, droppedStatements } = session;
+  const parameters = startup?.parameters;
+  const accounts = accountsRecord(session);
+  const undelivered = { ...session.undelivered };
+  const wire = { client: legRecord(session.wire.client), server: legRecord(session.wire.server) };
+  const idle = session.idleMs(now);
+  const found = imbalances(session, accounts);
+  const flows = sessionFlows(session);
+  const user = parameters?.get('user') ?? null;
+  return {
+    id: session.id,
+    client: { ...session.client },
+    server: session.server === null ? null : { ...session.server },
+    backend_pid: facts.backendKey?.processId ?? null,
+    user,
+    // The server takes the user's name when the client names no database.
+    database: parameters?.get('database') ?? user,
+    application_name: facts.parameters.get('application_name') ?? parameters?.get('application_name') ?? null,
+    protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
+    server_version: facts.parameters.get('server_version') ?? null,
+    started_at: clock.timestamp(session.startedAt),
+    ended_at: session.endedAt === null ? null : clock.timestamp(session.endedAt),
+    end_reason: session.endReason,
+    end_detail: session.endDetail,
+    R: flows.R,
+    S: flows.S,
+    accounts,
+    wire,
+    undelivered,
+    balanced: found.length === 0,
+    imbalances: found,
+    kernel: { verdict: 'unchecked' },
+    time: {
+      duration_us: microseconds((session.endedAt ?? now) - session.startedAt),
+      idle_us: microseconds(idle.idle),
+      idle_in_transaction_us: microseconds(idle.idleInTransaction),
+      client_stall_us: microseconds(session.clientStallMs),
+      server_stall_us: microseconds(session.serverStallMs),
+    },
+    statement_count: session.statementCount,
+    statements: session.statements().map((statement) => statementRecord(statement, clock)),
+    dropped: {
+      statements: droppedStatements.statements,
+      R: flowRecord(droppedStatements.account.R),
+      S: flowRecord(droppedStatements.account.S),
+    },
+  };
+}
+
+/** A statement's figures as they stand. */
+export function statementRecord(statement: Statement, clock: SteadyClock): StatementRecord {
+  const { query } = statement;
+  return {
+    seq: statement.seq,
+    kind: statement.kind,
+    query: query?.text ?? null,
+    query_bytes: query?.bytes ?? null,
+    query_truncated: query?.truncated ?? false,
+    fingerprint: null,
+    outcome: statement.outcome,
+    sqlstate: statement.sqlstate,
+    tag: statement.tag,
+    rows: statement.rows,
+    fetches: statement.fetches,
+    parts: (statement.parts ?? []).map((part) => ({
+      tag: part.tag,
+      rows: part.rows,
+      S: { bytes: part.bytesS },
+    })),
+    completions: statement.completions,
+    R: flowRecord(statement.R),
+    S: flowRecord(statement.S),
+    time: timeRecord(statement, clock),
+  };
+}
+
+function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['time'] {
+  const { R, S, endedAt } = statement;
+  return {
+    started_at: clock.timestamp(R.firstAt),
+    duration_us: endedAt === 0 ? null : microseconds(endedAt - R.firstAt),
+    first_byte_us: S.firstAt === 0 ? null : microseconds(S.firstAt - R.firstAt),
+    streaming_us: S.firstAt === 0 || endedAt === 0 ? null : microseconds(endedAt - S.firstAt),
+    client_stall_us: microseconds(statement.clientStallMs),
+    server_stall_us: microseconds(statement.serverStallMs),
+  };
+}
+
+/** Bytes and messages of a session, summed over its accounts. */
+export function sessionFlows(session: Session): { R: FlowRecord; S: FlowRecord } {
+  const { accounts } = session;
+  const all: Account[] = [
+    session.statementAccount,
+    accounts.startup,
+    accounts.async,
+    accounts.control,
+    accounts.opaque,
+  ];
+  const sum = (flows: Flow[], bytes: number): FlowRecord => ({
+    bytes,
+    messages: flows.reduce((total, flow) => total + flow.messages, 0),
+    reads: flows.reduce((total, flow) => total + flow.reads, 0),
+    writes: flows.reduce((total, flow) => total + flow.writes, 0),
+  });
+  const { R, S } = session.protocolBytes;
+  return {
+    R: sum(
+      all.map((account) => account.R),
+      R,
+    ),
+    S: sum(
+      all.map((account) => account.S),
+      S,
+    ),
+  };
+}
+
+export function flowRecord(flow: FlowRecord): FlowRecord {
+  return { bytes: flow.bytes, messages: flow.messages, reads: flow.reads, writes: flow.writes };
+}
+
+export function microseconds(ms: number): number {
+  return Math.round(ms * 1000);
+}
+
+function accountsRecord(session: Session): AccountsRecord {
+  const { accounts, pendingBytes } = session;
+  const bytes = (account: Account): BytesRecord => ({ R: account.R.bytes, S: account.S.bytes });
+  const opaque = bytes(accounts.opaque);
+  return {
+    statement: bytes(session.statementAccount),
+    startup: bytes(accounts.startup),
+    async: bytes(accounts.async),
+    control: bytes(accounts.control),
+    // A message whose header or names are still incomplete is not understood yet.
+    opaque: { R: opaque.R + pendingBytes.R, S: opaque.S + pendingBytes.S },
+  };
+}
+
+function legRecord(leg: LegBytes): LegRecord {
+  return { bytes_in: leg.in, bytes_out: leg.out, own_in: leg.ownIn, own_out: leg.ownOut, tls: null };
+}

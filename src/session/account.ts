@@ -1,0 +1,56 @@
+/**
+ * The figures of one direction.
+ *
+ * `reads` and `writes` are socket operations that moved more than 0 bytes. Direction R: read from the client,
+ * written to the server; direction S: read from the server, written to the client. Times are milliseconds of the
+ * session's clock, 0 while nothing has moved.
+ */
+export class Flow {
+  bytes = 0;
+  messages = 0;
+  reads = 0;
+  writes = 0;
+  firstAt = 0;
+  lastAt = 0;
+
+  add(other: Flow): void {
+    this.bytes += other.bytes;
+    this.messages += other.messages;
+    this.reads += other.reads;
+    this.writes += other.writes;
+    if (other.firstAt === 0) return;
+    if (this.firstAt === 0 || other.firstAt < this.firstAt) this.firstAt = other.firstAt;
+    if (other.lastAt > this.lastAt) this.lastAt = other.lastAt;
+  }
+}
+
+/** Where a byte is booked, in either direction: R received by the server, S sent by the server. */
+export class Account {
+  readonly R = new Flow();
+  readonly S = new Flow();
+  /** Entries of the expectation queue that point here. */
+  owed = 0;
+  /** Its figures have been handed out as final; nothing may be booked here any more. */
+  closed = false;
+
+  add(other: Account): void {
+    this.R.add(other.R);
+    this.S.add(other.S);
+  }
+}
+
+/** The accounts of a session that are no statement. */
+export interface FixedAccounts {
+  /** Authentication and parameters, from the StartupMessage until the first ReadyForQuery. */
+  readonly startup: Account;
+  /** What the server sends unasked: notices, notifications, parameter changes, errors outside a statement. */
+  readonly async: Account;
+  /** Sync, Flush, Close, Terminate and their replies that belong to no statement. */
+  readonly control: Account;
+  /** Relayed but not understood. */
+  readonly opaque: Account;
+}
+
+export function fixedAccounts(): FixedAccounts {
+  return { startup: new Account(), async: new Account(), control: new Account(), opaque: new Account() };
+}

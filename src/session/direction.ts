@@ -1,0 +1,146 @@
+import { Framer, type MessageSink, type PrefixTable } from '../wire/framer.ts';
+import type { Account, Flow } from './account.ts';
+import type { Conversation } from './conversation.ts';
+import { Statement } from './statement.ts';
+
+/** A header that cannot be: everything behind it is relayed unread. */
+export interface Violation {
+  readonly from: 'client' | 'server';
+  readonly type: number;
+  readonly length: number;
+}
+
+/**
+ * Books the bytes of one direction: each byte goes to the owner of its message, each read and write to the owner of
+ * its first byte.
+ */
+export abstract class Direction implements MessageSink {
+  protected readonly conversation: Conversation;
+  readonly #framer: Framer;
+  readonly #onViolation: (violation: Violation) => void;
+  /** Owner of the message announced last. */
+  #owner: Account;
+  /** Owner of the first byte of the chunk scanned last. */
+  #firstOwner: Account;
+  /** Reads and writes whose first byte belongs to a message that is not announced yet. */
+  #unownedReads = 0;
+  #unownedWrites = 0;
+  /** Statements that this direction's last chunk has finished. */
+  #finished: Statement[] = [];
+  /** Protocol bytes scanned. */
+  bytes = 0;
+
+  constructor(
+    conversation: Conversation,
+    prefixes: PrefixTable,
+    onViolation: (violation: Violation) => void,
+  ) {
+    this.conversation = conversation;
+    this.#framer = new Framer(this, prefixes);
+    this.#onViolation = onViolation;
+    this.#owner = conversation.accounts.startup;
+    this.#firstOwner = this.#owner;
+  }
+
+  protected abstract readonly from: 'client' | 'server';
+  protected abstract flowOf(account: Account): Flow;
+
+  abstract message(
+    type: number,
+    bodyLength: number,
+    buffer: Buffer,
+    from: number,
+    to: number,
+    bytes: number,
+  ): void;
+  abstract run(type: number, messages: number, bytes: number): void;
+
+  /** Bytes of a message whose owner is not known yet, for its header or names are incomplete. */
+  get pending(): number {
+    return this.#framer.pending;
+  }
+
+  /** The stream stands between two messages. */
+  get atBoundary(): boolean {
+    return this.#framer.atBoundary;
+  }
+
+  /** Whom the last byte belongs to. */
+  get owner(): Account {
+    return this.#owner;
+  }
+
+  /** Books one read of the bytes `buffer[from, to)`. */
+  scan(buffer: Buffer, from: number, to: number): void {
+    this.bytes += to - from;
+    this.conversation.finished = this.#finished;
+    if (this.#framer.inBody) {
+      this.#firstOwner = this.#open(this.#owner);
+      this.flowOf(this.#firstOwner).reads += 1;
+    } else {
+      this.#unownedReads += 1;
+    }
+    this.#framer.scan(buffer, from, to);
+  }
+
+  /** Books one write of the chunk that was scanned last. */
+  wrote(): void {
+    if (this.#unownedReads > 0) this.#unownedWrites += 1;
+    else this.flowOf(this.#firstOwner).writes += 1;
+  }
+
+  /** The statements that the last chunks have finished, now that those are handed on. */
+  takeFinished(): Statement[] {
+    const finished = this.#finished;
+    if (finished.length > 0) this.#finished = [];
+    return finished;
+  }
+
+  /** Books an untyped packet. */
+  untyped(owner: Account, bytes: number): void {
+    this.bytes += bytes;
+    this.#unownedReads += 1;
+    this.book(owner, 1, bytes);
+  }
+
+  turnOpaque(): void {
+    this.#framer.turnOpaque();
+  }
+
+  more(bytes: number): void {
+    this.book(this.#owner, 0, bytes);
+  }
+
+  opaque(bytes: number): void {
+    this.book(this.conversation.accounts.opaque, 0, bytes);
+  }
+
+  violation(type: number, length: number): void {
+    this.#onViolation({ from: this.from, type, length });
+  }
+
+  protected book(owner: Account, messages: number, bytes: number): void {
+    const open = this.#open(owner);
+    this.#owner = open;
+    const flow = this.flowOf(open);
+    flow.bytes += bytes;
+    flow.messages += messages;
+    const { now } = this.conversation;
+    if (flow.firstAt === 0) flow.firstAt = now;
+    flow.lastAt = now;
+    if (this.#unownedReads > 0) this.#claim(open, flow);
+  }
+
+  /** A statement whose figures are final takes nothing more: what still comes is `control`. */
+  #open(owner: Account): Account {
+    return owner.closed ? this.conversation.accounts.control : owner;
+  }
+
+  #claim(owner: Account, flow: Flow): void {
+    flow.reads += this.#unownedReads;
+    flow.writes += this.#unownedWrites;
+    this.#unownedReads = 0;
+    this.#unownedWrites = 0;
+    this.#firstOwner = owner;
+  }
+}

@@ -1,0 +1,101 @@
+import type { QueryText } from '../wire/frontend_bodies.ts';
+import type { Aftermath } from './expectation_queue.ts';
+import type { Statement } from './statement.ts';
+
+/** A prepared statement of the extended protocol. */
+export interface Prepared {
+  readonly query: QueryText | null;
+  /** The statement that parsed or described it last, which a Bind of the same pipeline still belongs to. */
+  origin: Statement | null;
+}
+
+/** Prepared statements remembered per session; beyond that the oldest are forgotten, and show no SQL any more. */
+const MAX_PREPARED = 16_384;
+
+/**
+ * Prepared statements and portals by name, as the client's messages define them, in the order of its messages.
+ * The unnamed ones have the name ''.
+ */
+export class Names {
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #portals = new Map<string, Statement>();
+
+  prepared(name: string): Prepared | undefined {
+    return this.#prepared.get(name);
+  }
+
+  portal(name: string): Statement | undefined {
+    return this.#portals.get(name);
+  }
+
+  /** Defines a prepared statement. @returns what takes the definition back should the Parse fail */
+  prepare(name: string, prepared: Prepared): Aftermath {
+    const previous = this.#prepared.get(name);
+    this.restore(name, prepared);
+    return new Restoration(this, name, previous);
+  }
+
+  /** Forgets a prepared statement. @returns what takes that back should the Close be skipped */
+  closePrepared(name: string): Aftermath | null {
+    const previous = this.#prepared.get(name);
+    if (previous === undefined) return null;
+    this.#prepared.delete(name);
+    return new Restoration(this, name, previous);
+  }
+
+  openPortal(name: string, statement: Statement): void {
+    this.#portals.set(name, statement);
+  }
+
+  closePortal(name: string): void {
+    this.#portals.delete(name);
+  }
+
+  /** Forgets named portals whose statements are done: those that the end of a transaction has closed. */
+  forgetDonePortals(): void {
+    for (const [name, statement] of this.#portals) if (statement.done) this.#portals.delete(name);
+  }
+
+  /** DEALLOCATE through SQL. @param name null for all */
+  deallocate(name: string | null): void {
+    if (name === null) this.#prepared.clear();
+    else this.#prepared.delete(name);
+  }
+
+  /** Sets what a name stands for. */
+  restore(name: string, prepared: Prepared | undefined): void {
+    if (prepared === undefined) {
+      this.#prepared.delete(name);
+      return;
+    }
+    this.#prepared.set(name, prepared);
+    if (this.#prepared.size <= MAX_PREPARED) return;
+    for (const oldest of this.#prepared.keys()) {
+      this.#prepared.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** Takes back what a Parse or Close did to a name, should the server fail or skip the message. */
+class Restoration implements Aftermath {
+  readonly #names: Names;
+  readonly #name: string;
+  readonly #previous: Prepared | undefined;
+
+  constructor(names: Names, name: string, previous: Prepared | undefined) {
+    this.#names = names;
+    this.#name = name;
+    this.#previous = previous;
+  }
+
+  answered(): void {
+    // The definition stands.
+  }
+
+  failed(itself: boolean): void {
+    // A Parse of the unnamed statement drops the old one before it looks at the new text.
+    const dropped = itself && this.#name === '';
+    this.#names.restore(this.#name, dropped ? undefined : this.#previous);
+  }
+}

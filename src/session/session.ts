@@ -1,0 +1,294 @@
+import type { StartupPacket } from '../wire/startup_packet.ts';
+import { Account, type FixedAccounts } from './account.ts';
+import { Conversation } from './conversation.ts';
+import type { Violation } from './direction.ts';
+import { Expectation } from './expectation_queue.ts';
+import { KeptStatements } from './kept_statements.ts';
+import { Replies, type ServerFacts } from './replies.ts';
+import { Requests } from './requests.ts';
+import { Statement } from './statement.ts';
+
+/** A TCP address, or the path of a Unix-domain socket with port 0. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Bytes of one leg's socket. */
+export interface LegBytes {
+  in: number;
+  /** What the kernel has taken. */
+  out: number;
+  /** Of `in`: swallowed by pgnetflow itself, such as an SSLRequest. */
+  ownIn: number;
+  /** Of `out`: made by pgnetflow itself, such as the answer to an SSLRequest. */
+  ownOut: number;
+}
+
+/**
+ * Why a session ended. `terminate`: the client said so. `client_closed`, `server_closed`: without that, while nothing
+ * was owed. `aborted`: a connection was reset, or closed in the middle of a statement. `refused`: it never reached
+ * the server. `shutdown`: pgnetflow stopped.
+ */
+export type EndReason = 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown';
+
+export interface SessionObserver {
+  /** A statement's figures are final. */
+  statementFinished(session: Session, statement: Statement): void;
+  /** From here on the session is relayed unread. */
+  protocolViolated(session: Session, violation: Violation): void;
+}
+
+export interface SessionLimits {
+  /** Bytes of a query's text that are kept. */
+  readonly maxQueryBytes: number;
+  /** Statements kept per session. */
+  readonly maxStatementsKept: number;
+}
+
+type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
+
+/**
+ * The books of one session: one client connection and the server connection opened for it.
+ *
+ * Does no I/O: whoever relays tells it what was read (`fromClient`, `fromServer`), when that was written
+ * (`wroteToServer`, `wroteToClient`), and when the kernel had taken all of it (`handedToServer`, `handedToClient`).
+ * Times are milliseconds of one steady clock.
+ */
+export class Session {
+  readonly id: number;
+  readonly client: Endpoint;
+  readonly startedAt: number;
+  server: Endpoint | null = null;
+  startup: StartupMessage | null = null;
+  endedAt: number | null = null;
+  endReason: EndReason | null = null;
+  /** One sentence more about the end, such as the error that was met. */
+  endDetail: string | null = null;
+  violation: Violation | null = null;
+  readonly wire = { client: noBytes(), server: noBytes() };
+  /** Bytes read from one side that never reached the other, for that had gone. */
+  readonly undelivered = { R: 0, S: 0 };
+  clientStallMs = 0;
+  serverStallMs = 0;
+
+  readonly #observer: SessionObserver;
+  readonly #conversation = new Conversation();
+  readonly #requests: Requests;
+  readonly #replies: Replies;
+  readonly #kept: KeptStatements;
+  /** Sum of the statements that are closed. */
+  readonly #closedStatements = new Account();
+  #idleSince = 0;
+  #idleMs = 0;
+  #idleInTransactionMs = 0;
+
+  constructor(id: number, client: Endpoint, limits: SessionLimits, observer: SessionObserver, now: number) {
+    this.id = id;
+    this.client = client;
+    this.startedAt = now;
+    this.#observer = observer;
+    this.#kept = new KeptStatements(limits.maxStatementsKept);
+    const onViolation = (violation: Violation): void => this.#turnOpaque(violation);
+    this.#requests = new Requests(this.#conversation, limits.maxQueryBytes, onViolation);
+    this.#replies = new Replies(this.#conversation, onViolation);
+  }
+
+  // ------------------------------------------------------------------ relaying
+
+  /** The StartupMessage was read; all that follows is typed. */
+  start(message: StartupMessage, now: number): void {
+    const { accounts } = this.#conversation;
+    this.#conversation.now = now;
+    this.startup = message;
+    this.#conversation.expect(Expectation.Startup, accounts.startup);
+    this.#requests.untyped(accounts.startup, message.packet.length);
+    if (message.protocolMajor !== 3) {
+      this.#requests.turnOpaque();
+      this.#replies.turnOpaque();
+    }
+  }
+
+  fromClient(buffer: Buffer, from: number, to: number, now: number): void {
+    const conversation = this.#conversation;
+    conversation.now = now;
+    this.#requests.scan(buffer, from, to);
+    if (this.#idleSince !== 0 && !conversation.queue.empty) this.#endIdle(now);
+  }
+
+  wroteToServer(): void {
+    this.#requests.wrote();
+  }
+
+  handedToServer(now: number): void {
+    this.#closeAll(this.#requests.takeFinished(), now);
+  }
+
+  fromServer(buffer: Buffer, from: number, to: number, now: number): void {
+    this.#conversation.now = now;
+    this.#replies.scan(buffer, from, to);
+  }
+
+  wroteToClient(): void {
+    this.#replies.wrote();
+  }
+
+  handedToClient(now: number): void {
+    this.#closeAll(this.#replies.takeFinished(), now);
+    if (this.#idleSince === 0 && this.#conversation.queue.empty) this.#idleSince = now;
+  }
+
+  /** The client did not take what the server had sent, for so long. */
+  clientStalled(ms: number): void {
+    this.clientStallMs += ms;
+    const { owner } = this.#replies;
+    if (owner instanceof Statement) owner.clientStallMs += ms;
+  }
+
+  /** The server did not take what the client had sent, for so long. */
+  serverStalled(ms: number): void {
+    this.serverStallMs += ms;
+    const { owner } = this.#requests;
+    if (owner instanceof Statement) owner.serverStallMs += ms;
+  }
+
+  /** Both connections are gone; what is still open is booked as `aborted`, or stays `open` at a shutdown. */
+  end(reason: EndReason, now: number, detail: string | null = null): void {
+    if (this.endedAt !== null) return;
+    const conversation = this.#conversation;
+    conversation.now = now;
+    const wasBusy = this.busy;
+    this.#requests.turnOpaque();
+    this.#replies.turnOpaque();
+    if (this.#idleSince !== 0) this.#endIdle(now);
+    this.endedAt = now;
+    this.endReason = wasBusy && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
+    this.endDetail = detail;
+    this.#closeAll(this.#requests.takeFinished(), now);
+    this.#closeAll(this.#replies.takeFinished(), now);
+    for (const statement of [...conversation.open()].toReversed()) {
+      if (statement.owed === 0 && !statement.copyInOpen) settled(statement);
+      else if (reason !== 'shutdown') statement.abort();
+      statement.endedAt = now;
+      this.#close(statement);
+    }
+  }
+
+  // ------------------------------------------------------------------- reading
+
+  get facts(): ServerFacts {
+    return this.#replies.facts;
+  }
+
+  get terminated(): boolean {
+    return this.#requests.terminated;
+  }
+
+  /** The server owes an answer, or a message is under way. */
+  get busy(): boolean {
+    return !this.#conversation.queue.empty || !this.#requests.atBoundary || !this.#replies.atBoundary;
+  }
+
+  /** The first ReadyForQuery has not come yet. */
+  get starting(): boolean {
+    return this.#replies.facts.transactionStatus === null;
+  }
+
+  get accounts(): FixedAccounts {
+    return this.#conversation.accounts;
+  }
+
+  /** Sum of all statements, open ones included. */
+  get statementAccount(): Account {
+    const sum = new Account();
+    sum.add(this.#closedStatements);
+    for (const statement of this.#conversation.open()) sum.add(statement);
+    return sum;
+  }
+
+  /** Statements begun. */
+  get statementCount(): number {
+    return this.#conversation.statements;
+  }
+
+  /** Statements kept and open ones, in the order in which the client sent them. */
+  statements(): Statement[] {
+    return [...this.#kept.list(), ...[...this.#conversation.open()].toReversed()].toSorted(
+      (a, b) => a.seq - b.seq,
+    );
+  }
+
+  /** What was not kept: its number, and its figures. */
+  get droppedStatements(): { readonly statements: number; readonly account: Account } {
+    return { statements: this.#kept.droppedStatements, account: this.#kept.dropped };
+  }
+
+  /** The open statement whose reply, or else whose request, comes next; null when there is none. */
+  currentStatement(): Statement | null {
+    const answering = this.#conversation.answering();
+    if (answering instanceof Statement) return answering;
+    const last = this.#conversation.lastSent;
+    return last === null || last.done ? null : last;
+  }
+
+  /** Protocol bytes scanned, counted apart from the accounts. */
+  get protocolBytes(): { readonly R: number; readonly S: number } {
+    return { R: this.#requests.bytes, S: this.#replies.bytes };
+  }
+
+  /** Bytes of messages whose owner is not known yet: an incomplete header or name. */
+  get pendingBytes(): { readonly R: number; readonly S: number } {
+    return { R: this.#requests.pending, S: this.#replies.pending };
+  }
+
+  /** Milliseconds in which the server owed nothing; those within a transaction apart. */
+  idleMs(now: number): { readonly idle: number; readonly idleInTransaction: number } {
+    const running = this.#idleSince === 0 ? 0 : (this.endedAt ?? now) - this.#idleSince;
+    const inTransaction = this.#inTransaction ? running : 0;
+    return { idle: this.#idleMs + running, idleInTransaction: this.#idleInTransactionMs + inTransaction };
+  }
+
+  // ------------------------------------------------------------------- private
+
+  get #inTransaction(): boolean {
+    const status = this.#replies.facts.transactionStatus;
+    return status === 'T' || status === 'E';
+  }
+
+  #endIdle(now: number): void {
+    const idle = now - this.#idleSince;
+    this.#idleSince = 0;
+    this.#idleMs += idle;
+    if (this.#inTransaction) this.#idleInTransactionMs += idle;
+  }
+
+  #turnOpaque(violation: Violation): void {
+    if (this.violation !== null) return;
+    this.violation = violation;
+    this.#requests.turnOpaque();
+    this.#replies.turnOpaque();
+    this.#observer.protocolViolated(this, violation);
+  }
+
+  #closeAll(statements: readonly Statement[], now: number): void {
+    for (const statement of statements) {
+      statement.endedAt = now;
+      this.#close(statement);
+    }
+  }
+
+  #close(statement: Statement): void {
+    this.#conversation.close(statement);
+    this.#closedStatements.add(statement);
+    this.#kept.add(statement);
+    this.#observer.statementFinished(this, statement);
+  }
+}
+
+function settled(statement: Statement): void {
+  if (statement.outcome === 'open') statement.outcome = 'ok';
+}
+
+function noBytes(): LegBytes {
+  return { in: 0, out: 0, ownIn: 0, ownOut: 0 };
+}

@@ -1,0 +1,118 @@
+import type { QueryText } from '../wire/frontend_bodies.ts';
+import { Account } from './account.ts';
+
+export type StatementKind =
+  'query' | 'execute' | 'copy_in' | 'copy_out' | 'copy_both' | 'function' | 'prepare';
+
+/**
+ * How a statement ended. `cancelled`: the server reported SQLSTATE 57014. `aborted`: its connection was lost, or the
+ * server skipped it because an earlier one of the same pipeline had failed. `open`: it has not ended.
+ */
+export type Outcome = 'ok' | 'error' | 'cancelled' | 'aborted' | 'open';
+
+/** What one CommandComplete (or EmptyQueryResponse) of a Query with several SQL commands ended. */
+export interface StatementPart {
+  readonly tag: string | null;
+  readonly rows: number | null;
+  /** Bytes sent by the server for this part, its CommandComplete included. */
+  readonly bytesS: number;
+}
+
+/** Parts kept of one statement; later ones are only counted. */
+export const MAX_PARTS = 64;
+
+/** SQLSTATE query_canceled. */
+const QUERY_CANCELED = '57014';
+
+/**
+ * The unit of attribution: one Query, one execution of the extended protocol, one COPY, one FunctionCall, one
+ * prepare. Times are milliseconds of the session's clock, 0 when the thing has not happened.
+ */
+export class Statement extends Account {
+  readonly seq: number;
+  kind: StatementKind;
+  /** Its SQL; null when that was never seen, or when there is none. */
+  readonly query: QueryText | null;
+  outcome: Outcome = 'open';
+  sqlstate: string | null = null;
+  tag: string | null = null;
+  /** Row count of the last command tag. */
+  taggedRows: number | null = null;
+  /** DataRow messages, and CopyData messages sent by the server, so far. */
+  dataMessages = 0;
+  /** Execute messages: more than one when a portal was fetched piece by piece. */
+  fetches = 0;
+  /** CommandComplete and EmptyQueryResponse messages. */
+  completions = 0;
+  /** One entry per completion, from the second completion on. */
+  parts: StatementPart[] | null = null;
+  #bytesAtCompletion = 0;
+
+  /** When its last reply byte had been handed on. */
+  endedAt = 0;
+  clientStallMs = 0;
+  serverStallMs = 0;
+
+  /** Nothing is owed to it any more; its figures become final once its last bytes are handed on. */
+  done = false;
+  /** A portal of it can be fetched from again. */
+  suspended = false;
+  /** It has not been executed, and its Sync has not come back: an Execute may still follow. */
+  waitsForSync = false;
+  /** CopyInResponse messages from the server. */
+  copyInsBegun = 0;
+  /** CopyDone and CopyFail messages from the client. */
+  copyInsEnded = 0;
+  /** Tail of the expectation queue when the client last ended its copy data. */
+  copyEndedAt = -1;
+
+  /** Neighbours in the session's list of statements that are not closed. */
+  previousOpen: Statement | null = null;
+  nextOpen: Statement | null = null;
+
+  constructor(seq: number, kind: StatementKind, query: QueryText | null) {
+    super();
+    this.seq = seq;
+    this.kind = kind;
+    this.query = query;
+  }
+
+  /** The server asked for copy data, and the client has not ended its side. */
+  get copyInOpen(): boolean {
+    return this.copyInsBegun > this.copyInsEnded;
+  }
+
+  /** Rows returned or affected: the command tag's count, or what has been seen while there is no tag. */
+  get rows(): number | null {
+    if (this.tag !== null) return this.taggedRows;
+    return this.dataMessages > 0 ? this.dataMessages : null;
+  }
+
+  /** Enters a CommandComplete or EmptyQueryResponse, whose bytes have been booked already. */
+  complete(tag: string | null, rows: number | null): void {
+    this.completions += 1;
+    this.suspended = false;
+    if (this.completions > 1) {
+      this.parts ??= [{ tag: this.tag, rows: this.taggedRows, bytesS: this.#bytesAtCompletion }];
+      if (this.parts.length < MAX_PARTS) {
+        this.parts.push({ tag, rows, bytesS: this.S.bytes - this.#bytesAtCompletion });
+      }
+    }
+    this.#bytesAtCompletion = this.S.bytes;
+    this.tag = tag;
+    this.taggedRows = rows;
+  }
+
+  /** Enters an ErrorResponse. */
+  fail(sqlstate: string): void {
+    this.suspended = false;
+    if (this.outcome !== 'open') return;
+    this.sqlstate = sqlstate;
+    this.outcome = sqlstate === QUERY_CANCELED ? 'cancelled' : 'error';
+  }
+
+  /** The server will not answer it. */
+  abort(): void {
+    if (this.outcome === 'open') this.outcome = 'aborted';
+  }
+}

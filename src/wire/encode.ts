@@ -1,0 +1,19 @@
+/** The few messages that pgnetflow sends of its own accord. */
+
+/** Answer to SSLRequest and GSSENCRequest: not here, go on in the clear. */
+export const REFUSE_ENCRYPTION: Buffer = Buffer.from('N');
+
+/**
+ * An ErrorResponse of severity FATAL, as the server sends it before it closes a connection.
+ *
+ * @param sqlstate five characters (appendix A of the manual)
+ */
+export function fatalError(sqlstate: string, message: string, detail?: string): Buffer {
+  const fields = ['SFATAL', 'VFATAL', `C${sqlstate}`, `M${message}`];
+  if (detail !== undefined) fields.push(`D${detail}`);
+  const body = Buffer.from(`${fields.join('\0')}\0\0`);
+  const header = Buffer.alloc(5);
+  header[0] = 0x45;
+  header.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([header, body]);
+}

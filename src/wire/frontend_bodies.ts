@@ -1,0 +1,80 @@
+import { characterBoundary, decodeText, endOfString } from './text.ts';
+
+/** A query's text, cut to what was gathered of it. */
+export interface QueryText {
+  readonly text: string;
+  /** Length of the whole text in bytes, without its NUL. */
+  readonly bytes: number;
+  readonly truncated: boolean;
+}
+
+/**
+ * Text of a Query body.
+ *
+ * @param bodyLength length of the whole body; `buffer[from, to)` may hold less
+ */
+export function decodeQuery(buffer: Buffer, from: number, to: number, bodyLength: number): QueryText {
+  return decodeQueryText(buffer, from, to, Math.max(bodyLength - 1, 0));
+}
+
+/** Name and text of a Parse body; null when the name's end was not gathered. */
+export function decodeParse(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  bodyLength: number,
+): { name: string; query: QueryText } | null {
+  const nameEnd = endOfString(buffer, from, to);
+  if (nameEnd < 0) return null;
+  const queryFrom = nameEnd + 1;
+  const queryEnd = endOfString(buffer, queryFrom, to);
+  // Without its NUL the text goes on behind what was gathered; the parameter types at its end are not told apart.
+  const bytes = queryEnd < 0 ? bodyLength - (queryFrom - from) - 3 : queryEnd - queryFrom;
+  return {
+    name: decodeText(buffer, from, nameEnd),
+    query: decodeQueryText(buffer, queryFrom, queryEnd < 0 ? to : queryEnd, Math.max(bytes, 0)),
+  };
+}
+
+/** Portal and prepared statement that a Bind body names; null when their ends were not gathered. */
+export function decodeBind(
+  buffer: Buffer,
+  from: number,
+  to: number,
+): { portal: string; statement: string } | null {
+  const portalEnd = endOfString(buffer, from, to);
+  if (portalEnd < 0) return null;
+  const statementEnd = endOfString(buffer, portalEnd + 1, to);
+  if (statementEnd < 0) return null;
+  return {
+    portal: decodeName(buffer, from, portalEnd),
+    statement: decodeName(buffer, portalEnd + 1, statementEnd),
+  };
+}
+
+/** What a Describe or Close body names; null when the name's end was not gathered. */
+export function decodeTarget(
+  buffer: Buffer,
+  from: number,
+  to: number,
+): { of: 'statement' | 'portal'; name: string } | null {
+  const end = endOfString(buffer, from + 1, to);
+  if (end < 0) return null;
+  return { of: buffer[from] === 0x53 ? 'statement' : 'portal', name: decodeName(buffer, from + 1, end) };
+}
+
+/** Portal that an Execute body names; null when the name's end was not gathered. */
+export function decodeExecute(buffer: Buffer, from: number, to: number): string | null {
+  const end = endOfString(buffer, from, to);
+  return end < 0 ? null : decodeName(buffer, from, end);
+}
+
+function decodeName(buffer: Buffer, from: number, to: number): string {
+  return from === to ? '' : decodeText(buffer, from, to);
+}
+
+function decodeQueryText(buffer: Buffer, from: number, to: number, bytes: number): QueryText {
+  const available = Math.max(to - from, 0);
+  if (available >= bytes) return { text: decodeText(buffer, from, from + bytes), bytes, truncated: false };
+  return { text: decodeText(buffer, from, characterBoundary(buffer, from, to)), bytes, truncated: true };
+}

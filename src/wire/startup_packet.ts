@@ -1,0 +1,118 @@
+import { decodeText, endOfString } from './text.ts';
+
+/** Request codes that stand where a StartupMessage has its version (src/include/libpq/pqcomm.h). */
+const CANCEL_REQUEST = 80877102;
+const SSL_REQUEST = 80877103;
+const GSSENC_REQUEST = 80877104;
+
+/** MAX_STARTUP_PACKET_LENGTH of src/include/libpq/pqcomm.h: the server refuses more. */
+export const MAX_STARTUP_PACKET_BYTES = 10_000;
+const MIN_STARTUP_PACKET_BYTES = 8;
+
+/** One packet of the untyped phase. `packet` holds all its bytes, length field included. */
+export type StartupPacket =
+  | { readonly kind: 'ssl_request' }
+  | { readonly kind: 'gssenc_request' }
+  | {
+      readonly kind: 'cancel_request';
+      readonly packet: Buffer;
+      readonly processId: number;
+      readonly key: Buffer;
+    }
+  | {
+      readonly kind: 'startup_message';
+      readonly packet: Buffer;
+      readonly protocolMajor: number;
+      readonly protocolMinor: number;
+      readonly parameters: ReadonlyMap<string, string>;
+    };
+
+/** The client sent what cannot be a start-up packet. `bytes` are all that it sent of it. */
+export interface NotAStartupPacket {
+  readonly kind: 'invalid';
+  readonly length: number;
+}
+
+/**
+ * Reads the untyped packets that open a connection, whatever way they are cut. Nothing is allocated for a packet
+ * whose length is out of bounds, and never more than {@link MAX_STARTUP_PACKET_BYTES}.
+ */
+export class StartupPacketReader {
+  readonly #length = Buffer.alloc(4);
+  #packet: Buffer | null = null;
+  #seen = 0;
+
+  /** Bytes of a packet that is not complete yet. */
+  get pending(): number {
+    return this.#seen;
+  }
+
+  /**
+   * Takes bytes of one packet at most.
+   *
+   * @returns where it stopped in the chunk, and the packet once it is complete
+   */
+  read(
+    chunk: Buffer,
+    from: number,
+    to: number,
+  ): { at: number; packet: StartupPacket | NotAStartupPacket | null } {
+    let at = from;
+    while (this.#packet === null) {
+      if (at === to) return { at, packet: null };
+      this.#length[this.#seen] = chunk[at]!;
+      this.#seen += 1;
+      at += 1;
+      if (this.#seen < 4) continue;
+      const length = this.#length.readUInt32BE(0);
+      if (length < MIN_STARTUP_PACKET_BYTES || length > MAX_STARTUP_PACKET_BYTES) {
+        return { at, packet: { kind: 'invalid', length } };
+      }
+      this.#packet = Buffer.alloc(length);
+      this.#length.copy(this.#packet);
+    }
+    const packet = this.#packet;
+    const end = Math.min(to, at + packet.length - this.#seen);
+    chunk.copy(packet, this.#seen, at, end);
+    this.#seen += end - at;
+    if (this.#seen < packet.length) return { at: end, packet: null };
+    this.#packet = null;
+    this.#seen = 0;
+    return { at: end, packet: decodeStartupPacket(packet) };
+  }
+}
+
+function decodeStartupPacket(packet: Buffer): StartupPacket | NotAStartupPacket {
+  const code = packet.readUInt32BE(4);
+  switch (code) {
+    case SSL_REQUEST:
+      return { kind: 'ssl_request' };
+    case GSSENC_REQUEST:
+      return { kind: 'gssenc_request' };
+    case CANCEL_REQUEST:
+      if (packet.length < 16) return { kind: 'invalid', length: packet.length };
+      return { kind: 'cancel_request', packet, processId: packet.readInt32BE(8), key: packet.subarray(12) };
+    default:
+      return {
+        kind: 'startup_message',
+        packet,
+        protocolMajor: code >>> 16,
+        protocolMinor: code & 0xffff,
+        parameters: decodeParameters(packet, 8),
+      };
+  }
+}
+
+/** Name and value pairs up to an empty name. What is malformed ends the list: the server will say what is wrong. */
+function decodeParameters(packet: Buffer, from: number): Map<string, string> {
+  const parameters = new Map<string, string>();
+  let at = from;
+  for (;;) {
+    const nameEnd = endOfString(packet, at, packet.length);
+    if (nameEnd <= at) return parameters;
+    const valueEnd = endOfString(packet, nameEnd + 1, packet.length);
+    if (valueEnd < 0) return parameters;
+    parameters.set(decodeText(packet, at, nameEnd), decodeText(packet, nameEnd + 1, valueEnd));
+    at = valueEnd + 1;
+  }
+}

@@ -1,0 +1,38 @@
+const NUL = 0;
+
+/** Index of the NUL that ends the string at `from`, or -1 when there is none before `to`. */
+export function endOfString(buffer: Buffer, from: number, to: number): number {
+  // Short strings (names) are the rule: a loop beats the call into native code.
+  const near = Math.min(to, from + 32);
+  for (let at = from; at < near; at += 1) if (buffer[at] === NUL) return at;
+  if (near === to) return -1;
+  const at = buffer.indexOf(NUL, near);
+  return at < 0 || at >= to ? -1 : at;
+}
+
+/**
+ * Decodes `buffer[from, to)` as UTF-8, leaving out a character that is cut off at the end. Bytes that are no UTF-8
+ * (another client_encoding) become U+FFFD.
+ */
+export function decodeText(buffer: Buffer, from: number, to: number): string {
+  return buffer.toString('utf8', from, to);
+}
+
+/** The largest end `<= to` that does not lie within a UTF-8 character of `buffer[from, …)`. */
+export function characterBoundary(buffer: Buffer, from: number, to: number): number {
+  let start = to - 1;
+  const limit = Math.max(from, to - 4);
+  while (start >= limit && isContinuation(buffer[start]!)) start -= 1;
+  if (start < limit) return to;
+  return start + characterLength(buffer[start]!) > to ? start : to;
+}
+
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
+}
+
+function characterLength(lead: number): number {
+  if (lead < 0xc0) return 1;
+  if (lead < 0xe0) return 2;
+  return lead < 0xf0 ? 3 : 4;
+}
