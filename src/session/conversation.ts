@@ -199,10 +199,11 @@ export class Conversation {
     if (head === null || endsWithReadyForQuery(head)) return;
     const failing = queue.ownerAt(queue.head);
     // A Sync sent within a COPY has been swallowed; the one behind its data may still come, and is the COPY's.
-    if (failing instanceof Statement && failing.copyingIn && failing !== this.#last)
-      this.#waitForSync(failing);
+    const copy = failing instanceof Statement && failing.copyingIn && failing !== this.#last ? failing : null;
+    if (copy !== null) this.#waitForSync(copy);
     for (let itself = true; !queue.empty; itself = false) {
       if (queue.kindAt(queue.head) === Expectation.Sync) {
+        if (copy !== null) copy.waitsForSync = false;
         this.#takeBackFailed();
         return;
       }
