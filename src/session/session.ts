@@ -29,8 +29,8 @@ export interface LegTotals {
 
 /**
  * Why a session ended. `terminate`: the client said so. `client_closed`, `server_closed`: without that, while nothing
- * was owed. `aborted`: a connection was reset, or closed in the middle of a statement. `refused`: it never reached
- * the server. `shutdown`: pgnetflow stopped.
+ * was owed, or during the log-in. `aborted`: a connection was reset, or closed in the middle of a statement.
+ * `refused`: it never reached the server. `shutdown`: pgnetflow stopped.
  */
 export type EndReason = 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown';
 
@@ -200,7 +200,7 @@ export class Session {
     if (this.endedAt !== null) return;
     const conversation = this.#conversation;
     conversation.now = now;
-    const wasBusy = this.busy;
+    const wasBusy = this.busy && !this.starting;
     this.#requests.turnOpaque();
     this.#replies.turnOpaque();
     this.catchUp(now);
