@@ -21,7 +21,7 @@ WORKDIR /opt/pgnetflow
 # report file, a statement log) goes to a volume on /var/lib/pgnetflow. A new named volume takes the owner from here.
 RUN install --directory --owner=node --group=node /var/lib/pgnetflow
 COPY package.json package-lock.json LICENSE ./
-# The optional packages are PostgreSQL servers for `pgnetflow demo`: 50 MB that a proxy does not need.
+# The optional packages are PostgreSQL servers for `pgnetflow demo`: 60 MB that a proxy does not need.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY scripts/healthcheck.js scripts/
