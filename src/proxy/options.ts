@@ -1,9 +1,7 @@
 import type { Logger } from 'pino';
+import type { Address } from '../relay/address.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
-
-/** Where to listen, or where PostgreSQL listens: a TCP host and port, or the path of a Unix-domain socket. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** Sees the bytes of a session's typed messages as they pass, for a trace. The buffers are valid during the call only. */
 export interface Tap {
@@ -19,6 +17,8 @@ export interface ProxyOptions extends SessionLimits {
   readonly maxSessionsKept: number;
   /** How long a connection to the server may take to open. */
   readonly connectTimeoutMs: number;
+  /** How long a client may take to send its StartupMessage. */
+  readonly startupTimeoutMs: number;
   /** How long a cancel request may take, from its arrival until the server has closed its connection. */
   readonly cancelTimeoutMs: number;
   readonly log: Logger;

@@ -15,7 +15,7 @@ export function* renderCsv(report: ReportRecord): Generator<string> {
 }
 
 function* csvRows(report: ReportRecord): Generator<CsvRow> {
-  for (const session of report.sessions.toSorted((a, b) => a.id - b.id)) yield* sessionRows(session);
+  for (const session of report.sessions) yield* sessionRows(session);
   const { sessions, statements, R, S } = report.dropped;
   if (sessions > 0) yield { session: null, kind: 'dropped', statement: null, statements, R, S };
 }

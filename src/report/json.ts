@@ -1,7 +1,7 @@
 import type { ReportRecord } from './model.ts';
 
 /**
- * The report for programs, pretty, with the members in the order of the model and the sessions by id. Yields a piece
+ * The report for programs, pretty, with members and sessions in the order of the record. Yields a piece
  * per session: all sessions together may be longer than the longest string.
  */
 export function* renderJson(report: ReportRecord): Generator<string> {
@@ -10,7 +10,7 @@ export function* renderJson(report: ReportRecord): Generator<string> {
   for (const [name, value] of Object.entries(report)) {
     yield `${separator}  ${JSON.stringify(name)}: `;
     separator = ',\n';
-    if (name === 'sessions') yield* list(report.sessions.toSorted((a, b) => a.id - b.id));
+    if (name === 'sessions') yield* list(report.sessions);
     else yield indented(value, 1);
   }
   yield '\n}\n';

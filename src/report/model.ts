@@ -24,7 +24,10 @@ export interface EndpointRecord {
 
 export interface LegRecord {
   bytes_in: number;
+  /** Taken by the kernel. */
   bytes_out: number;
+  reads: number;
+  writes: number;
   /** Bytes of this leg that pgnetflow swallowed or made itself, such as an SSLRequest and its answer. */
   own_in: number;
   own_out: number;
@@ -121,7 +124,7 @@ export interface SessionRecord extends SessionIdentity {
   S: FlowRecord;
   accounts: AccountsRecord;
   wire: { client: LegRecord; server: LegRecord };
-  /** Read from one side, never taken by the other. */
+  /** Read from one side and not (yet) taken by the other. */
   undelivered: BytesRecord;
   /** The sum of the accounts equals the bytes relayed, and these equal the bytes of both sockets. */
   balanced: boolean;
@@ -165,6 +168,8 @@ export interface CancelRecord {
   requested_at: string;
   /** When the server had closed the connection that carried the request; null when it could not be delivered. */
   delivered_at: string | null;
+  /** Why it could not be delivered. */
+  error: string | null;
 }
 
 export interface ReportRecord {

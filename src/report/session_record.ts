@@ -1,7 +1,7 @@
-import type { Account, Flow } from '../session/account.ts';
-import type { LegBytes, Session } from '../session/session.ts';
+import type { Account } from '../session/account.ts';
+import { imbalances } from '../session/balance.ts';
+import type { LegTotals, Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
-import { imbalances } from './balance.ts';
 import type {
   AccountRecord,
   AccountsRecord,
@@ -16,13 +16,16 @@ import type { SteadyClock } from './steady_clock.ts';
 /** The books of a session as they stand. */
 export function sessionRecord(session: Session, clock: SteadyClock): SessionRecord {
   const now = clock.now();
-  const { startup, facts, droppedStatements } = session;
+  const { startup, facts } = session;
+  // Before what was dropped is looked at: listing drops those beyond the limit.
+  const statements = session.statements().map((statement) => statementRecord(statement, clock));
+  const { droppedStatements } = session;
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };
   const wire = { client: legRecord(session.wire.client), server: legRecord(session.wire.server) };
   const idle = session.idleMs(now);
-  const found = imbalances(session, accounts);
-  const flows = sessionFlows(session);
+  const found = imbalances(session);
+  const { flows } = session;
   return {
     id: session.id,
     ...sessionIdentity(session),
@@ -32,8 +35,8 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     ended_at: session.endedAt === null ? null : clock.timestamp(session.endedAt),
     end_reason: session.endReason,
     end_detail: session.endDetail,
-    R: flows.R,
-    S: flows.S,
+    R: flowRecord(flows.R),
+    S: flowRecord(flows.S),
     accounts,
     wire,
     undelivered,
@@ -48,7 +51,7 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
       server_stall_us: microseconds(session.serverStallMs),
     },
     statement_count: session.statementCount,
-    statements: session.statements().map((statement) => statementRecord(statement, clock)),
+    statements,
     dropped: {
       statements: droppedStatements.statements,
       R: flowRecord(droppedStatements.account.R),
@@ -112,35 +115,7 @@ function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['
   };
 }
 
-/** Bytes and messages of a session, summed over its accounts. */
-export function sessionFlows(session: Session): { R: FlowRecord; S: FlowRecord } {
-  const { accounts } = session;
-  const all: Account[] = [
-    session.statementAccount,
-    accounts.startup,
-    accounts.async,
-    accounts.control,
-    accounts.opaque,
-  ];
-  const sum = (flows: Flow[], bytes: number): FlowRecord => ({
-    bytes,
-    messages: flows.reduce((total, flow) => total + flow.messages, 0),
-    reads: flows.reduce((total, flow) => total + flow.reads, 0),
-    writes: flows.reduce((total, flow) => total + flow.writes, 0),
-  });
-  const { R, S } = session.protocolBytes;
-  return {
-    R: sum(
-      all.map((account) => account.R),
-      R,
-    ),
-    S: sum(
-      all.map((account) => account.S),
-      S,
-    ),
-  };
-}
-
+/** A flow's published figures. */
 export function flowRecord(flow: FlowRecord): FlowRecord {
   return { bytes: flow.bytes, messages: flow.messages, reads: flow.reads, writes: flow.writes };
 }
@@ -172,6 +147,14 @@ function accountRecord({ R, S }: Account): AccountRecord {
   };
 }
 
-function legRecord(leg: LegBytes): LegRecord {
-  return { bytes_in: leg.in, bytes_out: leg.out, own_in: leg.ownIn, own_out: leg.ownOut, tls: null };
+function legRecord(leg: LegTotals): LegRecord {
+  return {
+    bytes_in: leg.in,
+    bytes_out: leg.out,
+    reads: leg.reads,
+    writes: leg.writes,
+    own_in: leg.ownIn,
+    own_out: leg.ownOut,
+    tls: null,
+  };
 }

@@ -72,7 +72,7 @@ const LEGEND = [
 
 /** The report for people: the lines that scripts have parsed since 2013, then tables. Yields whole lines. */
 export function* renderText(report: ReportRecord): Generator<string> {
-  const sessions = report.sessions.toSorted((a, b) => bothBytes(b) - bothBytes(a) || a.id - b.id);
+  const { sessions } = report;
   yield `${END_LINE}\n`;
   for (const session of sessions) {
     const { client, server, R, S } = session;

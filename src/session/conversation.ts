@@ -27,6 +27,8 @@ export class Conversation {
   /** What CopyData would belong to: the statement of the last Query or Execute. */
   #lastSent: Statement | null = null;
   #leftBehind: Statement[] = [];
+  /** What failed messages had defined and must be taken back. */
+  #failed: { readonly aftermath: Aftermath; readonly itself: boolean }[] = [];
   #suspended: Statement[] = [];
   /** An error has been answered, and the server skips everything up to the next Sync, which was not sent yet. */
   #skippingUntilSync = false;
@@ -92,7 +94,7 @@ export class Conversation {
   /** Enters what the server owes for a message. */
   expect(kind: Expectation, owner: Account, aftermath: Aftermath | null = null): void {
     if (this.#skippingUntilSync && kind !== Expectation.Sync) {
-      aftermath?.failed(false);
+      if (aftermath !== null) this.#failed.push({ aftermath, itself: false });
       if (owner instanceof Statement) this.#skip(owner);
       return;
     }
@@ -102,11 +104,11 @@ export class Conversation {
 
   /** The client sent Sync. @returns whose Sync it is */
   sync(): Account {
-    const target = this.copyTarget();
-    const copying = target !== null && target.copyInsBegun + target.copyInsEnded > 0 ? target : null;
+    const copying = this.copying();
     if (copying?.copyInOpen === true && copying.outcome === 'open') return copying;
     const owner = this.#last ?? copying ?? this.accounts.control;
     this.#skippingUntilSync = false;
+    this.#takeBackFailed();
     this.expect(Expectation.Sync, owner, this.#releaseAtSync());
     this.#last = null;
     return owner;
@@ -118,8 +120,23 @@ export class Conversation {
     return statement === null || statement.done ? null : statement;
   }
 
+  /** The statement whose COPY FROM STDIN is under way; null when there is none. */
+  copying(): Statement | null {
+    const target = this.copyTarget();
+    return target?.copyingIn === true ? target : null;
+  }
+
+  /** The client sent copy data. @returns whose it is */
+  copyData(): Account {
+    const target = this.copyTarget();
+    if (target === null) return this.accounts.control;
+    target.copyDataSent = true;
+    return target;
+  }
+
   /** The client ended its copy data, with CopyDone or CopyFail. */
   endCopyData(statement: Statement): void {
+    statement.copyDataSent = true;
     statement.copyInsEnded += 1;
     statement.copyEndedAt = this.queue.tail;
     this.settle(statement);
@@ -180,11 +197,20 @@ export class Conversation {
     const { queue } = this;
     const head = this.expected();
     if (head === null || endsWithReadyForQuery(head)) return;
+    const failing = queue.ownerAt(queue.head);
+    // A Sync sent within a COPY has been swallowed; the one behind its data may still come, and is the COPY's.
+    const copy = failing instanceof Statement && failing.copyingIn && failing !== this.#last ? failing : null;
+    if (copy !== null) this.#waitForSync(copy);
     for (let itself = true; !queue.empty; itself = false) {
-      if (queue.kindAt(queue.head) === Expectation.Sync) return;
+      if (queue.kindAt(queue.head) === Expectation.Sync) {
+        if (copy !== null) copy.waitsForSync = false;
+        this.#takeBackFailed();
+        return;
+      }
       const owner = queue.ownerAt(queue.head);
       if (owner instanceof Statement && owner.completions === 0 && !owner.suspended) owner.abort();
-      this.#shift()?.failed(itself);
+      const aftermath = this.#shift();
+      if (aftermath !== null) this.#failed.push({ aftermath, itself });
     }
     this.#skippingUntilSync = true;
   }
@@ -254,13 +280,22 @@ export class Conversation {
     return aftermath;
   }
 
+  /** Takes back what failed messages had defined, the latest first, once none that relies on it can follow. */
+  #takeBackFailed(): void {
+    if (this.#failed.length === 0) return;
+    for (const { aftermath, itself } of this.#failed.toReversed()) aftermath.failed(itself);
+    this.#failed = [];
+  }
+
+  #waitForSync(statement: Statement): void {
+    statement.waitsForSync = true;
+    this.#leftBehind.push(statement);
+    if (this.#leftBehind.length > MAX_LEFT_BEHIND) this.#release(this.#leftBehind.shift()!);
+  }
+
   /** The client turns from a statement to another one of the same pipeline. */
   #leave(statement: Statement): void {
-    if (statement.fetches === 0 && !statement.done) {
-      statement.waitsForSync = true;
-      this.#leftBehind.push(statement);
-      if (this.#leftBehind.length > MAX_LEFT_BEHIND) this.#release(this.#leftBehind.shift()!);
-    }
+    if (statement.fetches === 0 && !statement.done) this.#waitForSync(statement);
     this.settle(statement);
   }
 
@@ -269,8 +304,7 @@ export class Conversation {
     if (statement.completions === 0) statement.abort();
     if (statement === this.#last) return;
     // A Query: no pipeline keeps it, but its body may still be on its way.
-    statement.waitsForSync = true;
-    this.#leftBehind.push(statement);
+    this.#waitForSync(statement);
   }
 
   #release(statement: Statement): void {

@@ -70,11 +70,13 @@ export abstract class Direction implements MessageSink {
     return this.#owner;
   }
 
-  /** Books one read of the bytes `buffer[from, to)`. */
-  scan(buffer: Buffer, from: number, to: number): void {
+  /** Books one read of the bytes `buffer[from, to)`, or none when they came with an untyped packet. */
+  scan(buffer: Buffer, from: number, to: number, reads: 0 | 1 = 1): void {
     this.bytes += to - from;
     this.conversation.finished = this.#finished;
-    if (this.#framer.inBody) {
+    if (reads === 0) {
+      // The packet's owner has that read.
+    } else if (this.#framer.inBody) {
       this.#firstOwner = this.#open(this.#owner);
       this.flowOf(this.#firstOwner).reads += 1;
     } else {
@@ -96,10 +98,10 @@ export abstract class Direction implements MessageSink {
     return finished;
   }
 
-  /** Books an untyped packet. */
-  untyped(owner: Account, bytes: number): void {
+  /** Books an untyped packet that came in so many reads. */
+  untyped(owner: Account, bytes: number, reads: number): void {
     this.bytes += bytes;
-    this.#unownedReads += 1;
+    this.#unownedReads += reads;
     this.book(owner, 1, bytes);
   }
 

@@ -31,8 +31,8 @@ export class Names {
   /** Defines a prepared statement. @returns what takes the definition back should the Parse fail */
   prepare(name: string, prepared: Prepared): Aftermath {
     const previous = this.#prepared.get(name);
-    this.restore(name, prepared);
-    return new Restoration(this, name, previous);
+    this.#set(name, prepared);
+    return new Restoration(this, name, prepared, previous);
   }
 
   /** Forgets a prepared statement. @returns what takes that back should the Close be skipped */
@@ -40,7 +40,7 @@ export class Names {
     const previous = this.#prepared.get(name);
     if (previous === undefined) return null;
     this.#prepared.delete(name);
-    return new Restoration(this, name, previous);
+    return new Restoration(this, name, undefined, previous);
   }
 
   openPortal(name: string, statement: Statement): void {
@@ -51,8 +51,9 @@ export class Names {
     this.#portals.delete(name);
   }
 
-  /** Forgets named portals whose statements are done: those that the end of a transaction has closed. */
+  /** The end of a transaction has closed its portals: forgets those whose statements are done, if they are many. */
   forgetDonePortals(): void {
+    if (this.#portals.size <= MANY_PORTALS) return;
     for (const [name, statement] of this.#portals) if (statement.done) this.#portals.delete(name);
   }
 
@@ -62,12 +63,14 @@ export class Names {
     else this.#prepared.delete(name);
   }
 
-  /** Sets what a name stands for. */
-  restore(name: string, prepared: Prepared | undefined): void {
-    if (prepared === undefined) {
-      this.#prepared.delete(name);
-      return;
-    }
+  /** Replaces what a name stands for, unless it has come to stand for something else since. */
+  restore(name: string, current: Prepared | undefined, previous: Prepared | undefined): void {
+    if (this.#prepared.get(name) !== current) return;
+    if (previous === undefined) this.#prepared.delete(name);
+    else this.#set(name, previous);
+  }
+
+  #set(name: string, prepared: Prepared): void {
     this.#prepared.set(name, prepared);
     if (this.#prepared.size <= MAX_PREPARED) return;
     for (const oldest of this.#prepared.keys()) {
@@ -77,15 +80,20 @@ export class Names {
   }
 }
 
+/** Below that it is not worth while to look which portals are gone. */
+const MANY_PORTALS = 64;
+
 /** Takes back what a Parse or Close did to a name, should the server fail or skip the message. */
 class Restoration implements Aftermath {
   readonly #names: Names;
   readonly #name: string;
+  readonly #current: Prepared | undefined;
   readonly #previous: Prepared | undefined;
 
-  constructor(names: Names, name: string, previous: Prepared | undefined) {
+  constructor(names: Names, name: string, current: Prepared | undefined, previous: Prepared | undefined) {
     this.#names = names;
     this.#name = name;
+    this.#current = current;
     this.#previous = previous;
   }
 
@@ -96,6 +104,6 @@ class Restoration implements Aftermath {
   failed(itself: boolean): void {
     // A Parse of the unnamed statement drops the old one before it looks at the new text.
     const dropped = itself && this.#name === '';
-    this.#names.restore(this.#name, dropped ? undefined : this.#previous);
+    this.#names.restore(this.#name, this.#current, dropped ? undefined : this.#previous);
   }
 }

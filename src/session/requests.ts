@@ -52,8 +52,7 @@ export class Requests extends Direction {
   }
 
   run(_type: number, messages: number, bytes: number): void {
-    const { conversation } = this;
-    this.book(conversation.copyTarget() ?? conversation.accounts.control, messages, bytes);
+    this.book(this.conversation.copyData(), messages, bytes);
   }
 
   message(type: number, bodyLength: number, buffer: Buffer, from: number, to: number, bytes: number): void {
@@ -82,7 +81,7 @@ export class Requests extends Direction {
       case Frontend.Sync:
         return conversation.sync();
       case Frontend.Flush:
-        return conversation.last ?? this.#copying() ?? accounts.control;
+        return conversation.last ?? conversation.copying() ?? accounts.control;
       case Frontend.CopyDone:
       case Frontend.CopyFail: {
         const statement = conversation.copyTarget();
@@ -209,10 +208,5 @@ export class Requests extends Direction {
     const statement = name === null ? undefined : this.conversation.names.portal(name);
     if (statement !== undefined && !statement.done) return statement;
     return this.conversation.begin('prepare', statement?.query ?? null);
-  }
-
-  #copying(): Statement | null {
-    const statement = this.conversation.copyTarget();
-    return statement?.copyInOpen === true ? statement : null;
   }
 }

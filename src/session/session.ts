@@ -1,5 +1,5 @@
 import type { StartupPacket } from '../wire/startup_packet.ts';
-import { Account, type FixedAccounts } from './account.ts';
+import { Account, type FixedAccounts, type Flow } from './account.ts';
 import { Conversation } from './conversation.ts';
 import type { Violation } from './direction.ts';
 import { Expectation } from './expectation_queue.ts';
@@ -14,11 +14,13 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Bytes of one leg's socket. */
-export interface LegBytes {
+/** Bytes and socket operations of one leg. */
+export interface LegTotals {
   in: number;
   /** What the kernel has taken. */
   out: number;
+  reads: number;
+  writes: number;
   /** Of `in`: swallowed by pgnetflow itself, such as an SSLRequest. */
   ownIn: number;
   /** Of `out`: made by pgnetflow itself, such as the answer to an SSLRequest. */
@@ -66,8 +68,8 @@ export class Session {
   /** One sentence more about the end, such as the error that was met. */
   endDetail: string | null = null;
   violation: Violation | null = null;
-  readonly wire = { client: noBytes(), server: noBytes() };
-  /** Bytes read from one side that never reached the other, for that had gone. */
+  readonly wire = { client: noTraffic(), server: noTraffic() };
+  /** Bytes read from one side that the other has not taken yet, or never will, for it has gone. */
   readonly undelivered = { R: 0, S: 0 };
   clientStallMs = 0;
   serverStallMs = 0;
@@ -96,17 +98,22 @@ export class Session {
 
   // ------------------------------------------------------------------ relaying
 
-  /** The StartupMessage was read; all that follows is typed. */
-  start(message: StartupMessage, now: number): void {
+  /**
+   * The StartupMessage was read, in so many reads; all that follows is typed.
+   *
+   * @param rest what the last of these reads brought besides
+   */
+  start(message: StartupMessage, reads: number, rest: Buffer, now: number): void {
     const { accounts } = this.#conversation;
     this.#conversation.now = now;
     this.startup = message;
     this.#conversation.expect(Expectation.Startup, accounts.startup);
-    this.#requests.untyped(accounts.startup, message.packet.length);
+    this.#requests.untyped(accounts.startup, message.packet.length, reads);
     if (message.protocolMajor !== 3) {
       this.#requests.turnOpaque();
       this.#replies.turnOpaque();
     }
+    if (rest.length > 0) this.#requests.scan(rest, 0, rest.length, 0);
   }
 
   fromClient(buffer: Buffer, from: number, to: number, now: number): void {
@@ -206,6 +213,30 @@ export class Session {
     return sum;
   }
 
+  /**
+   * Figures of the whole session. The bytes are those scanned; messages, reads and writes are summed over the
+   * accounts.
+   */
+  get flows(): { readonly R: Flow; readonly S: Flow } {
+    const { startup, async, control, opaque } = this.#conversation.accounts;
+    const sum = this.statementAccount;
+    for (const account of [startup, async, control, opaque]) sum.add(account);
+    sum.R.bytes = this.#requests.bytes;
+    sum.S.bytes = this.#replies.bytes;
+    return sum;
+  }
+
+  /** Sum of all accounts and of what is {@link pendingBytes}. */
+  get bookedBytes(): { readonly R: number; readonly S: number } {
+    const { startup, async, control, opaque } = this.#conversation.accounts;
+    const booked = { R: this.pendingBytes.R, S: this.pendingBytes.S };
+    for (const account of [this.statementAccount, startup, async, control, opaque]) {
+      booked.R += account.R.bytes;
+      booked.S += account.S.bytes;
+    }
+    return booked;
+  }
+
   /** Statements begun. */
   get statementCount(): number {
     return this.#conversation.statements;
@@ -289,6 +320,6 @@ function settled(statement: Statement): void {
   if (statement.outcome === 'open') statement.outcome = 'ok';
 }
 
-function noBytes(): LegBytes {
-  return { in: 0, out: 0, ownIn: 0, ownOut: 0 };
+function noTraffic(): LegTotals {
+  return { in: 0, out: 0, reads: 0, writes: 0, ownIn: 0, ownOut: 0 };
 }

@@ -59,6 +59,8 @@ export class Statement extends Account {
   suspended = false;
   /** It has not been executed, and its Sync has not come back: an Execute may still follow. */
   waitsForSync = false;
+  /** The client has sent copy data for it. */
+  copyDataSent = false;
   /** CopyInResponse messages from the server. */
   copyInsBegun = 0;
   /** CopyDone and CopyFail messages from the client. */
@@ -80,6 +82,11 @@ export class Statement extends Account {
   /** The server asked for copy data, and the client has not ended its side. */
   get copyInOpen(): boolean {
     return this.copyInsBegun > this.copyInsEnded;
+  }
+
+  /** It is, or is meant to be, a COPY FROM STDIN. */
+  get copyingIn(): boolean {
+    return this.copyDataSent || this.copyInsBegun > 0;
   }
 
   /** Rows returned or affected: the command tag's count, or what has been seen while there is no tag. */

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { flowLines, formatEndpoint, statementBlock } from '../../src/report/flow_lines.ts';
+import { strictLines } from './lines.ts';
 import { flow, session, statement } from './sample.ts';
 
 const SESSION = session();
@@ -92,9 +93,7 @@ describe('a live block', () => {
     });
     fc.assert(
       fc.property(text, (query) => {
-        const lines = statementBlock(SESSION, statement({ query })).split(
-          /\r\n|[\n\r\v\f\u001C-\u001E\u0085\u2028\u2029]/,
-        );
+        const lines = strictLines(statementBlock(SESSION, statement({ query })));
         assert.equal(lines.filter((line) => line.startsWith('query: ')).length, 1);
         assert.equal(lines.filter((line) => line.startsWith('-')).length, 2);
       }),

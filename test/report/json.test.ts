@@ -11,10 +11,9 @@ describe('the JSON report', () => {
     assertGolden('report.json', render(sample()));
   });
 
-  it('is what JSON.stringify makes of it, with the sessions by id', () => {
+  it('is what JSON.stringify makes of it, piece by piece', () => {
     for (const one of [sample(), report([])]) {
-      const sorted = { ...one, sessions: one.sessions.toSorted((a, b) => a.id - b.id) };
-      assert.equal(render(one), `${JSON.stringify(sorted, null, 2)}\n`);
+      assert.equal(render(one), `${JSON.stringify(one, null, 2)}\n`);
     }
   });
 });

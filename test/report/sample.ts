@@ -1,6 +1,7 @@
 import type {
   AccountRecord,
   FlowRecord,
+  LegRecord,
   ReportRecord,
   SessionRecord,
   StatementRecord,
@@ -29,6 +30,10 @@ export function sum(flows: readonly FlowRecord[]): FlowRecord {
     total.writes += writes;
   }
   return total;
+}
+
+function leg(bytes_in: number, bytes_out: number): LegRecord {
+  return { bytes_in, bytes_out, reads: 0, writes: 0, own_in: 0, own_out: 0, tls: null };
 }
 
 export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {
@@ -104,8 +109,8 @@ export function session(
     S,
     accounts: all,
     wire: {
-      client: { bytes_in: R.bytes, bytes_out: S.bytes, own_in: 0, own_out: 0, tls: null },
-      server: { bytes_in: S.bytes, bytes_out: R.bytes, own_in: 0, own_out: 0, tls: null },
+      client: leg(R.bytes, S.bytes),
+      server: leg(S.bytes, R.bytes),
     },
     undelivered: { R: 0, S: 0 },
     balanced: true,
@@ -232,7 +237,7 @@ export function sample(): ReportRecord {
       statements: [copyIn],
       dropped: { statements: 7, R: flow(98, 7, 7, 7), S: flow(462, 28, 7, 7) },
       balanced: false,
-      imbalances: ['client bytes_in - own_in 3104953 is not bytes relayed R 3104950 (off by 3)'],
+      imbalances: ['R: client bytes_in - own_in 3104953 is not bytes relayed 3104950, off by 3'],
     },
     { startup: STARTUP, opaque: account(flow(3, 0, 0, 0), flow()) },
   );
@@ -258,7 +263,7 @@ export function sample(): ReportRecord {
   refused.wire.server.bytes_out = 0;
 
   return {
-    ...report([second, first, refused], {
+    ...report([first, second, refused], {
       sessions: 2,
       unbalanced: 0,
       statements: 4,
@@ -289,6 +294,7 @@ export function sample(): ReportRecord {
         client: { address: '172.16.3.39', port: 37999 },
         requested_at: '2013-10-15T08:00:05.000Z',
         delivered_at: null,
+        error: 'connect ECONNREFUSED 172.16.3.150:1921',
       },
     ],
   };

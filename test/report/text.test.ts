@@ -4,12 +4,10 @@ import fc from 'fast-check';
 import { END_LINE, renderText } from '../../src/report/text.ts';
 import { TABLE_WIDTH } from '../../src/report/table.ts';
 import { assertGolden } from '../golden.ts';
+import { strictLines } from './lines.ts';
 import { report, sample, session, statement } from './sample.ts';
 
 const render = (...args: Parameters<typeof renderText>): string => [...renderText(...args)].join('');
-
-/** What any reader may take for the end of a line. */
-const LINE_ENDS = /\r\n|[\n\r\v\f\u001C-\u001E\u0085\u2028\u2029]/;
 
 describe('the text report', () => {
   it('shows a report with one of everything', () => {
@@ -78,9 +76,9 @@ describe('the text report', () => {
           render(
             report([session({ user: text, end_detail: end, statements: [statement({ query: text })] })]),
           );
-        const expected = plain('x', 'x').split(LINE_ENDS);
+        const expected = strictLines(plain('x', 'x'));
         for (const name of [user, query]) {
-          const lines = plain(name, detail).split(LINE_ENDS);
+          const lines = strictLines(plain(name, detail));
           assert.equal(lines.length, expected.length);
           assert.equal(lines.filter((line) => line === END_LINE).length, 1);
           assert.deepEqual(

@@ -1,0 +1,51 @@
+import { dial } from '../relay/dial.ts';
+import type { Leg } from '../relay/leg.ts';
+import type { Cancel } from '../session/cancel.ts';
+import type { CancelRequest, Connection } from './connection.ts';
+import type { ProxyOptions } from './options.ts';
+
+/**
+ * Forwards a CancelRequest unmodified on a connection of its own, and holds the client's until the server has closed
+ * that: a client takes the close as the sign that its next statement cannot be hit.
+ */
+export function forwardCancel(
+  connection: Connection,
+  request: CancelRequest,
+  cancel: Cancel,
+  options: ProxyOptions,
+  onDone: () => void,
+): void {
+  let server: Leg | null = null;
+  let over = false;
+  const finish = (error: string | null): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    giveUp();
+    server?.destroy();
+    cancel.error = error;
+    if (error === null) cancel.deliveredAt = performance.now();
+    connection.leg.close();
+    onDone();
+  };
+  const timer = setTimeout(() => {
+    finish(`the server did not close the connection within ${options.cancelTimeoutMs / 1000} s`);
+  }, options.cancelTimeoutMs);
+  const counters = { in: 0, out: 0, reads: 0, writes: 0 };
+  const giveUp = dial(options.upstream, options.connectTimeoutMs, counters, (result) => {
+    if (result instanceof Error) {
+      finish(result.message);
+      return;
+    }
+    server = result;
+    server.listener = {
+      read: () => true,
+      ended: () => finish(null),
+      // Many servers reset it, for they leave bytes unread: it was delivered all the same.
+      closed: () => finish(null),
+    };
+    server.write(request.packet, () => undefined);
+  });
+  // The client may close first: the request is delivered all the same.
+  connection.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+}

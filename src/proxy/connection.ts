@@ -1,0 +1,237 @@
+import type { Leg, LegListener } from '../relay/leg.ts';
+import { dial, type DialError } from '../relay/dial.ts';
+import { Relay, type RelayEnd } from '../relay/relay.ts';
+import { formatAddress } from '../relay/address.ts';
+import type { EndReason, Session } from '../session/session.ts';
+import { fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
+import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
+import type { ProxyOptions } from './options.ts';
+import { ReplyBooks, RequestBooks } from './session_books.ts';
+
+type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
+export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
+
+/** SQLSTATEs of the errors that pgnetflow reports itself. */
+const PROTOCOL_VIOLATION = '08P01';
+const CANNOT_CONNECT = '08001';
+const CONNECTION_FAILURE = '08006';
+
+/** How long a refused client may take to read why. */
+const LINGER_MS = 2000;
+
+export interface ConnectionOwner {
+  /** The client wants a statement cancelled; the connection carries nothing else. */
+  cancelRequested(connection: Connection, request: CancelRequest): void;
+  /** Both connections are gone. */
+  ended(connection: Connection): void;
+}
+
+/**
+ * One client connection from its acceptance to its end: negotiates, connects to the server once the client has said
+ * who it is, and leaves the rest to a {@link Relay}.
+ */
+export class Connection {
+  readonly session: Session;
+  readonly leg: Leg;
+  readonly #options: ProxyOptions;
+  readonly #owner: ConnectionOwner;
+  readonly #startup = new StartupPacketReader();
+  readonly #startupTimer: NodeJS.Timeout;
+  /** Reads that the packet which is being read has taken so far. */
+  #reads = 0;
+  #relay: Relay | null = null;
+  #giveUpDialling: (() => void) | null = null;
+
+  constructor(
+    session: Session,
+    leg: (listener: LegListener) => Leg,
+    options: ProxyOptions,
+    owner: ConnectionOwner,
+  ) {
+    this.session = session;
+    this.#options = options;
+    this.#owner = owner;
+    this.leg = leg({
+      read: (chunk, bytes) => this.#negotiate(chunk, bytes),
+      // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
+      ended: () => {
+        if (session.startup === null) this.leg.end();
+      },
+      closed: (error) => this.#closedEarly(error),
+    });
+    this.#startupTimer = setTimeout(() => {
+      this.refuse(PROTOCOL_VIOLATION, `no startup packet within ${options.startupTimeoutMs / 1000} s`);
+    }, options.startupTimeoutMs);
+  }
+
+  /** Breaks both connections; the session stays as it is. */
+  stop(): void {
+    clearTimeout(this.#startupTimer);
+    this.#giveUpDialling?.();
+    if (this.#relay === null) this.leg.destroy();
+    else this.#relay.stop();
+  }
+
+  /** The connection goes on as the carrier of a cancel request and has no session. */
+  handOver(listener: LegListener): void {
+    clearTimeout(this.#startupTimer);
+    this.leg.listener = listener;
+  }
+
+  /** Sends the client the one error that there is, and closes. */
+  refuse(sqlstate: string, message: string): void {
+    const { session } = this;
+    clearTimeout(this.#startupTimer);
+    session.endDetail ??= message;
+    session.wire.client.ownIn = session.wire.client.in - session.protocolBytes.R;
+    if (this.leg.unwritable) return;
+    this.#answer(fatalError(sqlstate, message));
+    this.leg.end();
+    // Closing with something unread would reset the connection, and the client might never see why.
+    const timer = setTimeout(() => this.leg.destroy(), LINGER_MS);
+    this.leg.listener = {
+      read: (_chunk, bytes) => {
+        session.wire.client.ownIn += bytes;
+        return true;
+      },
+      ended: () => undefined,
+      closed: () => {
+        clearTimeout(timer);
+        this.#endRefused(null);
+      },
+    };
+    this.leg.resume();
+  }
+
+  /** Reads the untyped packets that open a connection. */
+  #negotiate(chunk: Buffer, bytes: number): boolean {
+    let at = 0;
+    this.#reads += 1;
+    while (at < bytes) {
+      const { at: end, packet } = this.#startup.read(chunk, at, bytes);
+      at = end;
+      if (packet === null) break;
+      switch (packet.kind) {
+        case 'ssl_request':
+        case 'gssenc_request':
+          // What follows in the clear before the answer could have been put there by somebody else.
+          if (at < bytes) {
+            this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
+            return true;
+          }
+          this.session.wire.client.ownIn += 8;
+          this.#answer(REFUSE_ENCRYPTION);
+          this.#reads = 0;
+          return true;
+        case 'cancel_request':
+          this.#owner.cancelRequested(this, packet);
+          return true;
+        case 'startup_message':
+          this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
+          return false;
+        case 'invalid':
+          this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length, chunk[0] ?? 0));
+          return true;
+      }
+    }
+    return true;
+  }
+
+  #answer(bytes: Buffer): void {
+    this.session.wire.client.ownOut += bytes.length;
+    this.leg.write(bytes, () => undefined);
+  }
+
+  #connect(message: StartupMessage, rest: Buffer): void {
+    const { session } = this;
+    clearTimeout(this.#startupTimer);
+    session.start(message, this.#reads, rest, performance.now());
+    const first = rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]);
+    session.undelivered.R = first.length;
+    this.#giveUpDialling = dial(
+      this.#options.upstream,
+      this.#options.connectTimeoutMs,
+      session.wire.server,
+      (result) => {
+        this.#giveUpDialling = null;
+        if (result instanceof Error) this.#unreachable(result);
+        else this.#relayTo(result, message, first, rest);
+      },
+    );
+  }
+
+  #unreachable(error: DialError): void {
+    this.#options.log.warn({ session: this.session.id, code: error.code }, error.message);
+    this.refuse(CANNOT_CONNECT, error.message);
+  }
+
+  #relayTo(server: Leg, message: StartupMessage, first: Buffer, rest: Buffer): void {
+    const { session, leg } = this;
+    const { upstream } = this.#options;
+    session.server =
+      'path' in upstream
+        ? { address: upstream.path, port: 0 }
+        : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
+    const tap = this.#options.tap?.(session) ?? null;
+    tap?.startup(message.packet);
+    if (rest.length > 0) tap?.fromClient(rest, 0, rest.length);
+    const books = { R: new RequestBooks(session, tap), S: new ReplyBooks(session, tap) };
+    session.undelivered.R = 0;
+    this.#relay = new Relay(leg, server, books, {
+      silentServer: (error) => this.#tellSilence(error),
+      ended: (end) => this.#relayEnded(end),
+    });
+    this.#relay.start(first);
+  }
+
+  /** The server took the connection and closed it without a word: without this the client could only guess. */
+  #tellSilence(error: Error | null): void {
+    if (this.leg.unwritable) return;
+    const where = formatAddress(this.#options.upstream);
+    const how = error === null ? 'closed the connection' : `broke the connection (${error.message})`;
+    this.session.endDetail = `the PostgreSQL server at ${where} ${how} before it answered`;
+    this.#answer(fatalError(CONNECTION_FAILURE, this.session.endDetail));
+  }
+
+  #relayEnded(end: RelayEnd): void {
+    const { session } = this;
+    session.end(endReason(session, end), performance.now(), session.endDetail ?? endDetail(session, end));
+    this.#owner.ended(this);
+  }
+
+  /** The client is gone before there was a relay. */
+  #closedEarly(error: Error | null): void {
+    clearTimeout(this.#startupTimer);
+    this.#giveUpDialling?.();
+    this.#endRefused(error);
+  }
+
+  #endRefused(error: Error | null): void {
+    const { session } = this;
+    const { client } = session.wire;
+    client.ownIn = client.in - session.protocolBytes.R;
+    session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
+    this.#owner.ended(this);
+  }
+}
+
+function notAStartupPacket(length: number, firstByte: number): string {
+  if (firstByte === 0x16) {
+    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port; use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
+  }
+  return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
+}
+
+function endReason(session: Session, end: RelayEnd): EndReason {
+  if (session.terminated) return 'terminate';
+  if (end.error !== null) return 'aborted';
+  return end.by === 'client' ? 'client_closed' : 'server_closed';
+}
+
+function endDetail(session: Session, end: RelayEnd): string | null {
+  const { lastError } = session.facts;
+  if (end.by === 'server' && (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC')) {
+    return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
+  }
+  return end.error === null ? null : `${end.by} connection: ${end.error.message}`;
+}

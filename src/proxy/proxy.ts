@@ -1,0 +1,166 @@
+import type net from 'node:net';
+import { readPackageVersion } from '../package_version.ts';
+import type { ReportRecord } from '../report/model.ts';
+import { reportRecord } from '../report/report_record.ts';
+import { SteadyClock } from '../report/steady_clock.ts';
+import { type Address, formatAddress } from '../relay/address.ts';
+import { Leg } from '../relay/leg.ts';
+import { listen, type Listener } from '../relay/listener.ts';
+import { adoptSocket } from '../relay/read_buffer.ts';
+import { isBalanced } from '../session/balance.ts';
+import type { Cancel } from '../session/cancel.ts';
+import type { Violation } from '../session/direction.ts';
+import { type Endpoint, Session, type SessionObserver } from '../session/session.ts';
+import type { Statement } from '../session/statement.ts';
+import { SessionArchive } from './archive.ts';
+import { forwardCancel } from './cancel.ts';
+import { type CancelRequest, Connection, type ConnectionOwner } from './connection.ts';
+import type { ProxyOptions } from './options.ts';
+
+/** Cancel requests kept for the report. */
+const MAX_CANCELS_KEPT = 1000;
+
+/**
+ * Starts a proxy.
+ *
+ * @throws {ListenError} when an address cannot be listened on; nothing is left open then
+ */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const proxy = new Proxy(options);
+  await proxy.listen();
+  return proxy;
+}
+
+/** A running proxy: its listeners, its sessions and what is to be reported about them. */
+export class Proxy implements SessionObserver, ConnectionOwner {
+  readonly #options: ProxyOptions;
+  readonly #clock = new SteadyClock();
+  readonly #startedAt = this.#clock.now();
+  readonly #connections = new Set<Connection>();
+  readonly #archive: SessionArchive;
+  readonly #cancels: Cancel[] = [];
+  #droppedCancels = 0;
+  #listeners: Listener[] = [];
+  #sessions = 0;
+  #final: ReportRecord | null = null;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
+  }
+
+  /** Where it listens, in the order of the options; port 0 is resolved. */
+  get addresses(): Address[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  /** Sessions that have not ended. */
+  get openSessions(): number {
+    return this.#connections.size;
+  }
+
+  async listen(): Promise<void> {
+    try {
+      for (const address of this.#options.listen) {
+        this.#listeners.push(await listen(address, (socket) => this.#accept(socket, address)));
+      }
+    } catch (error) {
+      this.#closeListeners();
+      throw error;
+    }
+  }
+
+  /** The books as they stand: ended sessions and open ones. */
+  report(): ReportRecord {
+    const open = [...this.#connections].map((connection) => connection.session);
+    return reportRecord({
+      version: readPackageVersion(),
+      clock: this.#clock,
+      startedAt: this.#startedAt,
+      sessions: [...this.#archive.list(), ...open],
+      droppedSessions: this.#archive.dropped,
+      cancels: this.#cancels,
+      droppedCancels: this.#droppedCancels,
+    });
+  }
+
+  /** Stops listening, ends all sessions, and returns the final report. Further calls return the same one. */
+  stop(): ReportRecord {
+    return (this.#final ??= this.#stop());
+  }
+
+  // ------------------------------------------------------- events of the layers below
+
+  statementFinished(session: Session, statement: Statement): void {
+    this.#options.onStatement?.(session, statement);
+  }
+
+  protocolViolated(session: Session, violation: Violation): void {
+    const type = JSON.stringify(String.fromCharCode(violation.type));
+    this.#options.log.warn(
+      { session: session.id, ...violation },
+      `session ${session.id}: the ${violation.from} sent a message of type ${type} with the impossible length ${violation.length}; the session is relayed unread from here on`,
+    );
+  }
+
+  cancelRequested(connection: Connection, request: CancelRequest): void {
+    const target = this.#sessionOf(request);
+    const cancel: Cancel = {
+      session: target?.id ?? null,
+      statement: target?.currentStatement()?.seq ?? null,
+      client: connection.session.client,
+      requestedAt: this.#clock.now(),
+      deliveredAt: null,
+      error: null,
+    };
+    if (this.#cancels.length < MAX_CANCELS_KEPT) this.#cancels.push(cancel);
+    else this.#droppedCancels += 1;
+    this.#connections.delete(connection);
+    forwardCancel(connection, request, cancel, this.#options, () => {
+      if (cancel.error !== null)
+        this.#options.log.warn({ session: cancel.session }, `cancel request: ${cancel.error}`);
+    });
+  }
+
+  ended(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return;
+    this.#archive.add(connection.session);
+  }
+
+  // -------------------------------------------------------------------------- private
+
+  #accept(socket: net.Socket, address: Address): void {
+    this.#sessions += 1;
+    const now = this.#clock.now();
+    const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#options, this, now);
+    const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
+      new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
+    this.#connections.add(new Connection(session, open, this.#options, this));
+  }
+
+  #sessionOf(request: CancelRequest): Session | null {
+    for (const { session } of this.#connections) {
+      const key = session.facts.backendKey;
+      if (key !== null && key.processId === request.processId && key.key.equals(request.key)) return session;
+    }
+    return null;
+  }
+
+  #stop(): ReportRecord {
+    this.#closeListeners();
+    for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
+    const report = this.report();
+    for (const connection of this.#connections) connection.stop();
+    this.#connections.clear();
+    return report;
+  }
+
+  #closeListeners(): void {
+    for (const listener of this.#listeners) listener.close();
+  }
+}
+
+function clientEndpoint(socket: net.Socket, listening: Address): Endpoint {
+  if ('path' in listening) return { address: formatAddress(listening), port: 0 };
+  return { address: socket.remoteAddress ?? 'unknown', port: socket.remotePort ?? 0 };
+}

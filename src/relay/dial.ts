@@ -1,0 +1,66 @@
+import { type Address, formatAddress } from './address.ts';
+import { Leg, type LegCounters } from './leg.ts';
+import { connectSocket } from './read_buffer.ts';
+
+/** The server could not be reached. */
+export class DialError extends Error {
+  /** The system's code, or ETIMEDOUT. */
+  readonly code: string;
+
+  constructor(address: Address, cause: NodeJS.ErrnoException) {
+    super(`could not connect to the PostgreSQL server at ${formatAddress(address)}: ${explain(cause)}`, {
+      cause,
+    });
+    this.name = 'DialError';
+    this.code = cause.code ?? 'ERR_DIAL';
+  }
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused: nothing listens there',
+  ENOENT: 'no such socket: the server is not running, or uses another directory',
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the host name cannot be looked up at present',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  EACCES: 'permission denied',
+  ETIMEDOUT: 'no answer in time',
+};
+
+function explain(error: NodeJS.ErrnoException): string {
+  return EXPLANATIONS[error.code ?? ''] ?? error.message;
+}
+
+/**
+ * Connects to the server.
+ *
+ * @param onDone called once: with the leg, whose `listener` it must set, or with why there is none
+ * @returns gives the attempt up; `onDone` is not called then
+ */
+export function dial(
+  address: Address,
+  timeoutMs: number,
+  counters: LegCounters,
+  onDone: (result: Leg | DialError) => void,
+): () => void {
+  let state: 'dialling' | 'done' = 'dialling';
+  const finish = (result: Leg | DialError | null): void => {
+    if (state === 'done') return;
+    state = 'done';
+    clearTimeout(timer);
+    if (!(result instanceof Leg)) leg.destroy();
+    if (result !== null) onDone(result);
+  };
+  const to = 'path' in address ? { path: address.path } : { host: address.host, port: address.port };
+  const leg = new Leg((onRead) => connectSocket(to, onRead), counters, {
+    // A server speaks only when spoken to, and by then the leg has another listener.
+    read: () => true,
+    ended: () => undefined,
+    closed: (error) => finish(new DialError(address, error ?? new Error('the connection was closed'))),
+  });
+  leg.socket.once('connect', () => finish(leg));
+  const timer = setTimeout(() => {
+    finish(new DialError(address, Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
+  }, timeoutMs);
+  return () => finish(null);
+}

@@ -1,0 +1,134 @@
+import type net from 'node:net';
+import type { OnRead } from './read_buffer.ts';
+
+/** Bytes and socket operations of one leg. */
+export interface LegCounters {
+  in: number;
+  /** What the kernel has taken. */
+  out: number;
+  reads: number;
+  writes: number;
+}
+
+/** What a leg reports. Exactly one `closed` comes last. */
+export interface LegListener {
+  /**
+   * One read. `chunk[0, bytes)` is valid until this returns true, or, if it returns false (stop reading), until
+   * {@link Leg.resume}.
+   */
+  read(chunk: Buffer, bytes: number): boolean;
+  /** The other end has closed its direction; nothing more will be read. */
+  ended(): void;
+  /** @param error what broke the connection; null when both directions were closed in order */
+  closed(error: NodeJS.ErrnoException | null): void;
+}
+
+const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/** One of a session's two connections, with its counters. */
+export class Leg {
+  readonly counters: LegCounters;
+  readonly #socket: net.Socket;
+  #listener: LegListener;
+  #error: NodeJS.ErrnoException | null = null;
+  #ended = false;
+  #closed = false;
+
+  /** @param open makes the socket that reads through the given function */
+  constructor(open: (onRead: OnRead) => net.Socket, counters: LegCounters, listener: LegListener) {
+    this.counters = counters;
+    this.#listener = listener;
+    this.#socket = open((buffer, bytes) => {
+      this.counters.in += bytes;
+      this.counters.reads += 1;
+      return this.#listener.read(buffer, bytes);
+    });
+    this.#socket.on('end', () => {
+      this.#ended = true;
+      this.#listener.ended();
+    });
+    this.#socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    this.#socket.on('close', () => {
+      this.#closed = true;
+      this.#listener.closed(this.#error);
+    });
+  }
+
+  /** Who is told from now on. */
+  set listener(listener: LegListener) {
+    this.#listener = listener;
+  }
+
+  get socket(): net.Socket {
+    return this.#socket;
+  }
+
+  /** The other end has closed its direction. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Nothing can be written any more. */
+  get unwritable(): boolean {
+    return this.#closed || this.#socket.destroyed || this.#socket.writableEnded;
+  }
+
+  /**
+   * Writes a chunk.
+   *
+   * @returns true when the kernel has taken all of it, so that its buffer may be used again; false when not:
+   *   `onTaken` is called once it has, and never if the connection breaks before
+   */
+  write(chunk: Buffer, onTaken: () => void): boolean {
+    const socket = this.#socket;
+    this.counters.writes += 1;
+    socket.write(chunk);
+    if (socket.writableLength === 0) {
+      this.counters.out += chunk.length;
+      return true;
+    }
+    // Its callback runs behind that of the chunk. A callback for every chunk would cost a tick each.
+    socket.write(NO_BYTES, (error) => {
+      if (error !== null && error !== undefined) return;
+      this.counters.out += chunk.length;
+      onTaken();
+    });
+    return false;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Closes our direction once everything written has been taken. */
+  end(): void {
+    if (!this.#socket.destroyed) this.#socket.end();
+  }
+
+  /** Closes both directions once everything written has been taken. */
+  close(): void {
+    this.#socket.destroySoon();
+  }
+
+  /** Breaks the connection: the other end sees a reset, if it is TCP. */
+  reset(): void {
+    if (this.#socket.destroyed) return;
+    // A Unix-domain socket knows no reset.
+    if (this.#socket.remoteAddress === undefined) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}

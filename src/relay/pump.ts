@@ -1,0 +1,76 @@
+import type { Leg } from './leg.ts';
+
+/** The books of one direction, as the pump keeps them informed. Times are those of `performance.now()`. */
+export interface DirectionBooks {
+  /** One read of `buffer[0, bytes)`, before it is written. */
+  read(buffer: Buffer, bytes: number, now: number): void;
+  /** One write of it. */
+  wrote(): void;
+  /** The kernel has taken all that was written. */
+  handedOn(now: number): void;
+  /** The other side did not take what was written, for so long. */
+  stalled(ms: number): void;
+  /** So many bytes wait to be taken; they are lost if the connection breaks now. */
+  undelivered(bytes: number): void;
+}
+
+/**
+ * Moves the bytes of one direction from one leg to the other, chunk by chunk as they were read. While the other side
+ * does not take a chunk, nothing more is read: back-pressure reaches the sender.
+ */
+export class Pump {
+  readonly #to: Leg;
+  readonly #from: Leg;
+  readonly #books: DirectionBooks;
+  #stalledSince = 0;
+  #waiting = 0;
+  #lost = 0;
+
+  constructor(from: Leg, to: Leg, books: DirectionBooks) {
+    this.#from = from;
+    this.#to = to;
+    this.#books = books;
+  }
+
+  /** Passes on one read. @returns false to stop reading: the chunk is still in use */
+  pass(buffer: Buffer, bytes: number): boolean {
+    const now = performance.now();
+    this.#books.read(buffer, bytes, now);
+    return this.forward(bytes === buffer.length ? buffer : buffer.subarray(0, bytes), now);
+  }
+
+  /** Writes what has been booked already. @returns false to stop reading: the chunk is still in use */
+  forward(chunk: Buffer, now: number): boolean {
+    if (this.#to.unwritable) {
+      this.#lost += chunk.length;
+      this.#books.undelivered(this.#lost + this.#waiting);
+      return true;
+    }
+    const taken = this.#to.write(chunk, this.#onTaken);
+    this.#books.wrote();
+    if (taken) {
+      this.#books.handedOn(performance.now());
+      return true;
+    }
+    this.#stalledSince = now;
+    this.#waiting = chunk.length;
+    this.#books.undelivered(this.#lost + chunk.length);
+    return false;
+  }
+
+  /** Ends the time of a stall that nothing will end any more. */
+  stop(): void {
+    if (this.#stalledSince === 0) return;
+    this.#books.stalled(performance.now() - this.#stalledSince);
+    this.#stalledSince = 0;
+  }
+
+  readonly #onTaken = (): void => {
+    const now = performance.now();
+    this.stop();
+    this.#waiting = 0;
+    this.#books.undelivered(this.#lost);
+    this.#books.handedOn(now);
+    this.#from.resume();
+  };
+}

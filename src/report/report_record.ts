@@ -1,0 +1,69 @@
+import type { Flow } from '../session/account.ts';
+import type { Cancel } from '../session/cancel.ts';
+import type { Session } from '../session/session.ts';
+import { type CancelRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
+import { flowRecord, sessionRecord } from './session_record.ts';
+import type { SteadyClock } from './steady_clock.ts';
+
+/** What a report is made of. */
+export interface ReportSources {
+  readonly version: string;
+  readonly clock: SteadyClock;
+  readonly startedAt: number;
+  readonly sessions: readonly Session[];
+  readonly droppedSessions: {
+    readonly sessions: number;
+    readonly unbalanced: number;
+    readonly statements: number;
+    readonly R: Flow;
+    readonly S: Flow;
+  };
+  readonly cancels: readonly Cancel[];
+  readonly droppedCancels: number;
+}
+
+/** The report at this moment, largest session first. */
+export function reportRecord(sources: ReportSources): ReportRecord {
+  const { clock, droppedSessions: dropped } = sources;
+  const sessions = sources.sessions
+    .map((session) => sessionRecord(session, clock))
+    .toSorted((a, b) => b.R.bytes + b.S.bytes - (a.R.bytes + a.S.bytes) || a.id - b.id);
+  const totals = { R: flowRecord(dropped.R), S: flowRecord(dropped.S) };
+  for (const session of sessions) {
+    for (const direction of ['R', 'S'] as const) {
+      totals[direction].bytes += session[direction].bytes;
+      totals[direction].messages += session[direction].messages;
+      totals[direction].reads += session[direction].reads;
+      totals[direction].writes += session[direction].writes;
+    }
+  }
+  return {
+    schema: REPORT_SCHEMA,
+    version: sources.version,
+    started_at: clock.timestamp(sources.startedAt),
+    ended_at: clock.timestamp(clock.now()),
+    totals,
+    sessions,
+    statements: [],
+    cancels: sources.cancels.map((cancel) => cancelRecord(cancel, clock)),
+    dropped: {
+      sessions: dropped.sessions,
+      unbalanced: dropped.unbalanced,
+      statements: dropped.statements,
+      R: flowRecord(dropped.R),
+      S: flowRecord(dropped.S),
+      cancels: sources.droppedCancels,
+    },
+  };
+}
+
+function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
+  return {
+    session: cancel.session,
+    statement: cancel.statement,
+    client: { ...cancel.client },
+    requested_at: clock.timestamp(cancel.requestedAt),
+    delivered_at: cancel.deliveredAt === null ? null : clock.timestamp(cancel.deliveredAt),
+    error: cancel.error,
+  };
+}
