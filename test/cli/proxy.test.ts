@@ -31,7 +31,8 @@ async function untilLogged(file: string, count: number): Promise<void> {
 
 describe('pgnetflow proxy before a real server', () => {
   it('prints a block as each statement ends, and the sessions at the end', async () => {
-    const command = new Command(['proxy', '--listen', ':0', '--live'], {
+    const trace = path.join(folder, 'trace');
+    const command = new Command(['proxy', '--listen', ':0', '--live', '--trace', trace], {
       PGNETFLOW_UPSTREAM: `127.0.0.1:${server.port}`,
     });
     const port = await command.listening();
@@ -50,6 +51,7 @@ describe('pgnetflow proxy before a real server', () => {
     assert.match(stdout, /\n----------END----------\n-S-from:/);
     assert.match(stdout, / balanced +unchecked\n/);
     assert.match(stdout, /\nsessions: 1, unbalanced: 0\n/);
+    assert.match(readFileSync(trace, 'utf8'), /\t1\tF\t\d+\tQuery\t "select 23/);
   });
 
   it('logs each statement, on in a new file after SIGHUP, as the configuration file asks', async () => {
