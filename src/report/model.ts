@@ -11,6 +11,7 @@ export interface FlowRecord {
   writes: number;
 }
 
+/** One number for each direction; bytes unless its name says otherwise. */
 export interface BytesRecord {
   R: number;
   S: number;
@@ -77,12 +78,20 @@ export interface StatementRecord {
   time: TimeRecord;
 }
 
+/** What one account of a session holds: bytes as `R` and `S`, and the other figures of a flow beside them. */
+export interface AccountRecord extends BytesRecord {
+  messages: BytesRecord;
+  reads: BytesRecord;
+  writes: BytesRecord;
+}
+
 export interface AccountsRecord {
-  statement: BytesRecord;
-  startup: BytesRecord;
-  async: BytesRecord;
-  control: BytesRecord;
-  opaque: BytesRecord;
+  /** All statements, those that were not kept included. */
+  statement: AccountRecord;
+  startup: AccountRecord;
+  async: AccountRecord;
+  control: AccountRecord;
+  opaque: AccountRecord;
 }
 
 export interface DroppedRecord {
@@ -91,8 +100,8 @@ export interface DroppedRecord {
   S: FlowRecord;
 }
 
-export interface SessionRecord {
-  id: number;
+/** Who a session is: what a line about one of its statements needs to name it. */
+export interface SessionIdentity {
   client: EndpointRecord;
   /** Null for a session that never reached the server. */
   server: EndpointRecord | null;
@@ -100,6 +109,10 @@ export interface SessionRecord {
   user: string | null;
   database: string | null;
   application_name: string | null;
+}
+
+export interface SessionRecord extends SessionIdentity {
+  id: number;
   /** `3.0`, `3.2`; null before the StartupMessage. */
   protocol: string | null;
   server_version: string | null;
