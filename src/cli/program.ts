@@ -4,6 +4,7 @@ import { describeError } from '../run/describe_error.ts';
 import type { Parts } from '../run/parts.ts';
 import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
+import { demoCommand } from './demo.ts';
 import { proxyCommand } from './proxy.ts';
 
 const FINE = 0;
@@ -30,7 +31,7 @@ export async function runProgram(args: readonly string[], parts: Parts): Promise
 
 function commandLine(args: readonly string[], parts: Parts): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(parts)];
+  const commands = [proxyCommand(parts), demoCommand()];
   const names = commands.map(({ command }) => command);
   const program = yargs([...args])
     .scriptName('pgnetflow')
