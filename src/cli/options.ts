@@ -11,7 +11,7 @@ export function declareSettings(builder: Argv, command: string, settings: Settin
 
 function option(setting: Setting<unknown>): Options {
   const { kind, group, unit } = setting;
-  const withUnit = ['bytes', 'seconds', 'statements', 'sessions'].includes(unit) ? ` ${unit}` : '';
+  const withUnit = ['bytes', 'seconds', 'statements', 'sessions', 'rows'].includes(unit) ? ` ${unit}` : '';
   const isSwitch = kind === 'switch';
   return {
     group: `${group}:`,

@@ -6,6 +6,7 @@ const UNITS: Readonly<Record<Unit, string>> = {
   seconds: 'seconds, may have decimals',
   statements: 'statements',
   sessions: 'sessions',
+  rows: 'rows',
   address: 'address',
   file: 'path of a file',
   name: 'one of the names',

@@ -18,7 +18,8 @@ export interface Setting<T> {
 /** `required` and `list` have a value, `optional` may be null, `switch` is given without a value. */
 export type Kind = 'required' | 'optional' | 'value' | 'list' | 'switch';
 
-export type Unit = 'bytes' | 'seconds' | 'statements' | 'sessions' | 'address' | 'file' | 'name' | 'none';
+export type Unit =
+  'bytes' | 'seconds' | 'statements' | 'sessions' | 'rows' | 'address' | 'file' | 'name' | 'none';
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
