@@ -80,9 +80,11 @@ export class NormalText {
   readonly #holds = new Uint8Array(MAX_DEPTH + 1);
   /** Where the element of a list begins. */
   readonly #elementFrom = new Int32Array(MAX_DEPTH + 1);
-  /** The element before it, or the rows before a later row. */
+  /** The element before it. */
   readonly #beforeFrom = new Int32Array(MAX_DEPTH + 1);
   readonly #beforeTo = new Int32Array(MAX_DEPTH + 1);
+  /** End of the first element, or of the rows before a later row; -1 before that. */
+  readonly #firstTo = new Int32Array(MAX_DEPTH + 1);
   /** `#parameters` where the element or row begins. */
   readonly #parametersBefore = new Int32Array(MAX_DEPTH + 1);
   #rowTo = 0;
@@ -112,9 +114,7 @@ export class NormalText {
   end(truncated: boolean): string {
     this.#leaveOutUnfinished();
     if (truncated) this.#ellipsis();
-    else if (this.#last === Token.Semicolon) {
-      while (this.#length > 0 && this.#bytes[this.#length - 1] === SEMICOLON) this.#length -= 1;
-    }
+    else while (this.#length > 0 && this.#bytes[this.#length - 1] === SEMICOLON) this.#length -= 1;
     const normal = this.#bytes.toString('utf8', 0, this.#length);
     if (this.#bytes.length > MAX_KEPT_BYTES) this.#bytes = Buffer.alloc(BUFFER_BYTES);
     return normal;
@@ -212,7 +212,7 @@ export class NormalText {
     if (depth > MAX_DEPTH) return;
     this.#holds[depth] = holds;
     this.#elementFrom[depth] = this.#length;
-    this.#beforeTo[depth] = holds === Holds.LaterRow ? this.#rowTo : -1;
+    this.#firstTo[depth] = holds === Holds.LaterRow ? this.#rowTo : -1;
     this.#parametersBefore[depth] = this.#parameters;
   }
 
@@ -222,7 +222,7 @@ export class NormalText {
     this.#put(code);
     this.#last = Token.Close;
     if (holds === Holds.FirstRow || holds === Holds.LaterRow) {
-      if (holds === Holds.LaterRow) this.#leaveOut(this.#beforeTo[this.#depth]!);
+      if (holds === Holds.LaterRow) this.#leaveOut(this.#firstTo[this.#depth]!);
       this.#last = Token.RowClose;
       this.#rowTo = this.#length;
     }
@@ -291,7 +291,8 @@ export class NormalText {
     const depth = this.#depth;
     const from = this.#elementFrom[depth]!;
     const before = this.#beforeTo[depth]!;
-    if (before >= 0 && this.#alike(this.#beforeFrom[depth]!, before, from, this.#length)) {
+    if (this.#firstTo[depth]! < 0) this.#firstTo[depth] = this.#length;
+    else if (this.#alike(this.#beforeFrom[depth]!, before, from, this.#length)) {
       this.#leaveOut(before);
       return;
     }
@@ -309,8 +310,8 @@ export class NormalText {
   /** The two pieces of what was written are equal but for the numbers of parameters. */
   #alike(aFrom: number, aTo: number, bFrom: number, bTo: number): boolean {
     const bytes = this.#bytes;
-    let a = bytes[aFrom] === SPACE ? aFrom + 1 : aFrom;
-    let b = bytes[bFrom] === SPACE ? bFrom + 1 : bFrom;
+    let a = aFrom < aTo && bytes[aFrom] === SPACE ? aFrom + 1 : aFrom;
+    let b = bFrom < bTo && bytes[bFrom] === SPACE ? bFrom + 1 : bFrom;
     while (a < aTo && b < bTo) {
       if (bytes[a] !== bytes[b]) return false;
       const isParameter = bytes[a] === DOLLAR && !isWordByte(bytes[a - 1]!);
@@ -323,19 +324,15 @@ export class NormalText {
     return a === aTo && b === bTo;
   }
 
-  /** What has no end in the text is left out where, with an end, it might have been folded. */
+  /** Of a list or of VALUES that have no end, only the first element stays: what follows might have been folded. */
   #leaveOutUnfinished(): void {
-    if (this.#last === Token.RowComma) {
-      this.#length = this.#rowTo;
-      this.#last = Token.RowClose;
-    }
+    if (this.#last === Token.RowComma) this.#length = this.#rowTo;
     for (let depth = 1; depth <= Math.min(this.#depth, MAX_DEPTH); depth += 1) {
       const holds = this.#holds[depth];
       if (holds !== Holds.LaterRow && holds !== Holds.List) continue;
-      const before = this.#beforeTo[depth]!;
-      if (before < 0) continue;
-      this.#length = before;
-      this.#last = Token.RowClose;
+      const first = this.#firstTo[depth]!;
+      if (first < 0) continue;
+      this.#length = first;
       return;
     }
   }

@@ -216,51 +216,12 @@ suite('Laws', () => {
   });
 
   test('a normal form is its own normal form, of whatever text', () => {
-    const fragment = fc.constantFrom(
-      ...[
-        'in(',
-        'values(',
-        '),(',
-        ',',
-        'array[',
-        ']',
-        ')',
-        '(',
-        "'",
-        '"',
-        'E',
-        "u&'",
-        'U&"',
-        '$',
-        '$1',
-        '$22',
-        '$$',
-      ],
-      ...[
-        '-',
-        '+',
-        '--',
-        '/*',
-        '*/',
-        '\n',
-        ' ',
-        '?',
-        '@',
-        '<',
-        '=',
-        ':',
-        '.',
-        ';',
-        '1',
-        '.5',
-        '1e',
-        'a',
-        'Select',
-      ],
-      ...['savepoint ', 'release ', 'deallocate ', '\\', 'ä', '😀', '\ud800', '\0', '…', 'all'],
-    );
+    const fragments =
+      'in(¦values(¦),(¦,¦array[¦]¦)¦(¦\'¦"¦E¦u&\'¦U&"¦$¦$1¦$22¦$$¦-¦+¦--¦/*¦*/¦\n¦ ¦?¦@¦<¦=¦:¦.¦;¦1¦.5¦1e¦a¦Select¦' +
+      'savepoint ¦release ¦deallocate ¦all¦\\¦ä¦😀¦\ud800¦\0¦…';
+    const fragment = fc.constantFrom(...fragments.split('¦'));
     const text = fc.oneof(
-      fc.array(fragment, { maxLength: 30 }).map((fragments) => fragments.join('')),
+      fc.array(fragment, { maxLength: 30 }).map((some) => some.join('')),
       fc.string({ unit: 'binary' }),
       fc.tuple(template, literals).map(([pieces, some]) => fill(pieces, some)),
     );
@@ -269,7 +230,7 @@ suite('Laws', () => {
         const normal = normalize(sql, truncated);
         assert.equal(normalize(normal), normal);
       }),
-      { numRuns: 10_007 },
+      { numRuns: 4001 },
     );
   });
 
