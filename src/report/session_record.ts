@@ -85,7 +85,7 @@ export function statementRecord(statement: Statement, clock: SteadyClock): State
     query: query?.text ?? null,
     query_bytes: query?.bytes ?? null,
     query_truncated: query?.truncated ?? false,
-    fingerprint: null,
+    fingerprint: statement.fingerprint,
     outcome: statement.outcome,
     sqlstate: statement.sqlstate,
     tag: statement.tag,

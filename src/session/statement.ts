@@ -33,6 +33,8 @@ export class Statement extends Account {
   kind: StatementKind;
   /** Its SQL; null when that was never seen, or when there is none. */
   readonly query: QueryText | null;
+  /** What it shares with the statements that differ in constants only; null until it is entered in the statistics. */
+  fingerprint: string | null = null;
   outcome: Outcome = 'open';
   sqlstate: string | null = null;
   tag: string | null = null;
