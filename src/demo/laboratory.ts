@@ -36,12 +36,6 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
     const proxy = await startProxy({
       listen: [{ host: '127.0.0.1', port: 0 }],
       upstream: { host: server.host, port: server.port },
-      maxQueryBytes: 4096,
-      maxStatementsKept: 100,
-      maxSessionsKept: 100,
-      connectTimeoutMs: 10_000,
-      startupTimeoutMs: 60_000,
-      cancelTimeoutMs: 10_000,
       log,
       onStatement,
     });

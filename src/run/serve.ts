@@ -109,6 +109,7 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     maxQueryBytes: settings['max-query-bytes'],
     maxStatementsKept: settings['max-statements-kept'],
     maxSessionsKept: settings['max-sessions-kept'],
+    maxFingerprints: settings['max-fingerprints'],
     connectTimeoutMs: settings['connect-timeout'],
     startupTimeoutMs: settings['startup-timeout'],
     cancelTimeoutMs: settings['cancel-timeout'],

@@ -6,6 +6,7 @@ const UNITS: Readonly<Record<Unit, string>> = {
   seconds: 'seconds, may have decimals',
   statements: 'statements',
   sessions: 'sessions',
+  fingerprints: 'fingerprints',
   rows: 'rows',
   address: 'address',
   file: 'path of a file',

@@ -1,3 +1,4 @@
+import { PROXY_DEFAULTS } from '../proxy/options.ts';
 import { REPORT_FORMATS } from '../report/render.ts';
 import { LISTEN_PORT, parseListenAddress, parseUpstreamAddress } from './address.ts';
 import { choice, onOrOff, path } from './choice.ts';
@@ -38,7 +39,7 @@ export const PROXY_SETTINGS = {
     placeholder: 'SECONDS',
     unit: 'seconds',
     describe: 'How long a connection to PostgreSQL may take to open',
-    default: '10',
+    default: `${PROXY_DEFAULTS.connectTimeoutMs / 1000}`,
     parse: seconds(A_DAY_S),
   }),
   'startup-timeout': setting('value', {
@@ -46,7 +47,7 @@ export const PROXY_SETTINGS = {
     placeholder: 'SECONDS',
     unit: 'seconds',
     describe: 'How long a client may take to say who it is',
-    default: '60',
+    default: `${PROXY_DEFAULTS.startupTimeoutMs / 1000}`,
     parse: seconds(A_DAY_S),
   }),
   'cancel-timeout': setting('value', {
@@ -55,7 +56,7 @@ export const PROXY_SETTINGS = {
     unit: 'seconds',
     describe:
       'How long a cancel request may take, from its arrival until PostgreSQL has closed its connection',
-    default: '10',
+    default: `${PROXY_DEFAULTS.cancelTimeoutMs / 1000}`,
     parse: seconds(A_DAY_S),
   }),
   report: setting('value', {
@@ -104,7 +105,7 @@ export const PROXY_SETTINGS = {
     placeholder: 'BYTES',
     unit: 'bytes',
     describe: "How much of a statement's SQL is kept; 0 keeps none",
-    default: '4096',
+    default: `${PROXY_DEFAULTS.maxQueryBytes}`,
     parse: integer(0, 1_048_576),
   }),
   'max-statements-kept': setting('value', {
@@ -112,7 +113,7 @@ export const PROXY_SETTINGS = {
     placeholder: 'N',
     unit: 'statements',
     describe: 'Statements kept per session, the largest; the others are added up',
-    default: '200',
+    default: `${PROXY_DEFAULTS.maxStatementsKept}`,
     parse: integer(0, 1_000_000),
   }),
   'max-sessions-kept': setting('value', {
@@ -120,8 +121,18 @@ export const PROXY_SETTINGS = {
     placeholder: 'N',
     unit: 'sessions',
     describe: 'Ended sessions kept for the report, the largest; the others are added up',
-    default: '1000',
+    default: `${PROXY_DEFAULTS.maxSessionsKept}`,
     parse: integer(0, 1_000_000),
+  }),
+  'max-fingerprints': setting('value', {
+    group: 'Limits',
+    placeholder: 'N',
+    unit: 'fingerprints',
+    describe:
+      'Fingerprints (statements that differ in constants only) with cumulative figures of their own; those with ' +
+      'fewest bytes are added up',
+    default: `${PROXY_DEFAULTS.maxFingerprints}`,
+    parse: integer(1, 100_000),
   }),
   'log-level': setting('value', {
     group: 'General',

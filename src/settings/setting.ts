@@ -19,7 +19,16 @@ export interface Setting<T> {
 export type Kind = 'required' | 'optional' | 'value' | 'list' | 'switch';
 
 export type Unit =
-  'bytes' | 'seconds' | 'statements' | 'sessions' | 'rows' | 'address' | 'file' | 'name' | 'none';
+  | 'bytes'
+  | 'seconds'
+  | 'statements'
+  | 'sessions'
+  | 'fingerprints'
+  | 'rows'
+  | 'address'
+  | 'file'
+  | 'name'
+  | 'none';
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 

@@ -6,6 +6,7 @@ import { CSV_COLUMNS } from '../../src/report/csv_columns.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { reportRecord } from '../../src/report/report_record.ts';
 import { SteadyClock } from '../../src/report/steady_clock.ts';
+import { StatementStatistics } from '../../src/account/statistics.ts';
 import { Flow } from '../../src/session/account.ts';
 import { assertGolden } from '../golden.ts';
 import { STORIES } from '../support/stories.ts';
@@ -78,6 +79,7 @@ describe('the CSV report', () => {
           startedAt: 0,
           sessions: [relayed],
           droppedSessions: none,
+          statistics: new StatementStatistics({ maxFingerprints: 23 }, 0),
           cancels: [],
           droppedCancels: 0,
         });

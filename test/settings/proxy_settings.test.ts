@@ -45,6 +45,7 @@ describe('the settings of the proxy', () => {
       'max-query-bytes': 4096,
       'max-statements-kept': 200,
       'max-sessions-kept': 1000,
+      'max-fingerprints': 2000,
       'log-level': 'info',
     });
   });
@@ -74,6 +75,7 @@ describe('the settings of the proxy', () => {
       'max-query-bytes': 5,
       'max-statements-kept': 6,
       'max-sessions-kept': 7,
+      'max-fingerprints': 8,
       'log-level': 'debug',
     };
     assert.deepEqual(Object.keys(written), Object.keys(PROXY_SETTINGS));
