@@ -1,7 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { readPackageVersion } from '../package_version.ts';
 import { describeError } from '../run/describe_error.ts';
-import type { Parts } from '../run/parts.ts';
 import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
 import { demoCommand } from './demo.ts';
@@ -15,12 +14,12 @@ const WRONG_USAGE = 2;
 const MAX_WIDTH = 110;
 
 /** Runs a command line and resolves with the exit status; what went wrong is one line on standard error. */
-export async function runProgram(args: readonly string[], parts: Parts): Promise<number> {
+export async function runProgram(args: readonly string[]): Promise<number> {
   // A reader that has gone (`| head`) is no error; whoever writes what matters sees the error itself.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   try {
-    await commandLine(args, parts).parseAsync();
+    await commandLine(args).parseAsync();
     return FINE;
   } catch (error) {
     const problem = asUsageError(error) ?? error;
@@ -29,9 +28,9 @@ export async function runProgram(args: readonly string[], parts: Parts): Promise
   }
 }
 
-function commandLine(args: readonly string[], parts: Parts): Argv {
+function commandLine(args: readonly string[]): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(parts), demoCommand()];
+  const commands = [proxyCommand(), demoCommand()];
   const names = commands.map(({ command }) => command);
   const program = yargs([...args])
     .scriptName('pgnetflow')

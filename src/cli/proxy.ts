@@ -1,5 +1,4 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import type { Parts } from '../run/parts.ts';
 import { serve } from '../run/serve.ts';
 import { PROXY_FLAGS, readProxySettings } from '../settings/proxy_settings.ts';
 import { declareSettings } from './options.ts';
@@ -7,7 +6,7 @@ import { declareSettings } from './options.ts';
 const NAME = 'proxy';
 
 /** `pgnetflow proxy`. */
-export function proxyCommand(parts: Parts) {
+export function proxyCommand() {
   return {
     command: NAME,
     describe: 'Stand between clients and a PostgreSQL server, and keep the books',
@@ -32,7 +31,7 @@ export function proxyCommand(parts: Parts) {
             'statement log.',
         ),
     handler: async (flags: ArgumentsCamelCase): Promise<void> => {
-      await serve(readProxySettings(flags, process.env), parts);
+      await serve(readProxySettings(flags, process.env));
     },
   };
 }

@@ -3,8 +3,9 @@ import type { Address } from '../relay/address.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
-/** Sees the bytes of a session's typed messages as they pass, for a trace. The buffers are valid during the call only. */
+/** Sees the bytes of a session as they pass, for a trace. The buffers are valid during the call only. */
 export interface Tap {
+  /** One whole packet without a type byte: StartupMessage, or a request for encryption or cancellation. */
   startup(packet: Buffer): void;
   fromClient(buffer: Buffer, from: number, to: number): void;
   fromServer(buffer: Buffer, from: number, to: number): void;

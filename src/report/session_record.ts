@@ -16,6 +16,7 @@ import type { SteadyClock } from './steady_clock.ts';
 /** The books of a session as they stand. */
 export function sessionRecord(session: Session, clock: SteadyClock): SessionRecord {
   const now = clock.now();
+  session.catchUp(now);
   const { startup, facts } = session;
   // Before what was dropped is looked at: listing drops those beyond the limit.
   const statements = session.statements().map((statement) => statementRecord(statement, clock));
@@ -23,7 +24,6 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };
   const wire = { client: legRecord(session.wire.client), server: legRecord(session.wire.server) };
-  const idle = session.idleMs(now);
   const found = imbalances(session);
   const { flows } = session;
   return {
@@ -45,8 +45,8 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     kernel: { verdict: 'unchecked' },
     time: {
       duration_us: microseconds((session.endedAt ?? now) - session.startedAt),
-      idle_us: microseconds(idle.idle),
-      idle_in_transaction_us: microseconds(idle.idleInTransaction),
+      idle_us: microseconds(session.idleMs),
+      idle_in_transaction_us: microseconds(session.idleInTransactionMs),
       client_stall_us: microseconds(session.clientStallMs),
       server_stall_us: microseconds(session.serverStallMs),
     },

@@ -4,20 +4,22 @@ import { type Sink, Turns } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
 import type { ProxyOptions } from '../proxy/options.ts';
+import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
+import type { ReportRecord } from '../report/model.ts';
 import { formatAddress } from '../relay/address.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
-import type { OpenTrace, Parts, RunningProxy } from './parts.ts';
 import { writeReport } from './report_output.ts';
 import { Signals } from './signals.ts';
+import { Trace } from './trace.ts';
 
 /** What the proxy writes while it runs. */
 interface Outputs {
   readonly statementLog: StatementLog | null;
   readonly live: LiveOutput | null;
-  readonly trace: OpenTrace | null;
+  readonly trace: Trace | null;
 }
 
 /**
@@ -26,12 +28,12 @@ interface Outputs {
  *
  * @throws when it cannot start, or when the last report is not where it should be
  */
-export async function serve(settings: ProxySettings, parts: Parts): Promise<void> {
+export async function serve(settings: ProxySettings): Promise<void> {
   const log = createLogger(settings['log-level']);
   const signals = new Signals();
   process.on('uncaughtException', (error) => die(error, log));
   try {
-    await run(settings, parts, log, signals);
+    await run(settings, log, signals);
   } catch (error) {
     // Whoever catches this prints one line; the stack is here for those who ask for it.
     log.debug({ err: error }, 'failed');
@@ -41,19 +43,19 @@ export async function serve(settings: ProxySettings, parts: Parts): Promise<void
   }
 }
 
-async function run(settings: ProxySettings, parts: Parts, log: Logger, signals: Signals): Promise<void> {
+async function run(settings: ProxySettings, log: Logger, signals: Signals): Promise<void> {
   const stdout = stdoutSink();
-  const outputs = await openOutputs(settings, parts, stdout, log);
-  let proxy: RunningProxy;
+  const outputs = await openOutputs(settings, stdout, log);
+  let proxy: Proxy;
   try {
-    proxy = await parts.startProxy(proxyOptions(settings, outputs, log));
+    proxy = await startProxy(proxyOptions(settings, outputs, log));
   } catch (error) {
     await closeOutputs(outputs);
     throw error;
   }
 
   const dumps = new Turns();
-  const write = (report: ReturnType<RunningProxy['report']>): Promise<void> =>
+  const write = (report: ReportRecord): Promise<void> =>
     writeReport(report, settings.report, settings['report-file'], stdout);
   const dumpNow = async (): Promise<void> => {
     try {
@@ -74,7 +76,7 @@ async function run(settings: ProxySettings, parts: Parts, log: Logger, signals: 
   );
 
   log.debug({ signal: await stopped }, 'stopping');
-  const report = await proxy.stop();
+  const report = proxy.stop();
   try {
     await closeOutputs(outputs);
   } finally {
@@ -82,14 +84,9 @@ async function run(settings: ProxySettings, parts: Parts, log: Logger, signals: 
   }
 }
 
-async function openOutputs(
-  settings: ProxySettings,
-  parts: Parts,
-  stdout: Sink,
-  log: Logger,
-): Promise<Outputs> {
+async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): Promise<Outputs> {
   const target = settings['statement-log'];
-  const trace = settings.trace === null ? null : await parts.openTraceFile(settings.trace, log);
+  const trace = settings.trace === null ? null : Trace.open(settings.trace, log);
   const statementLog =
     target === null
       ? null

@@ -95,7 +95,7 @@ export const PROXY_SETTINGS = {
     group: 'Results',
     placeholder: 'FILE',
     unit: 'file',
-    describe: 'Write every protocol message to a file',
+    describe: 'Append a line per protocol message to a file, data and SQL included',
     default: null,
     parse: path,
   }),
