@@ -16,9 +16,6 @@ const PROTOCOL_VIOLATION = '08P01';
 const CANNOT_CONNECT = '08001';
 const CONNECTION_FAILURE = '08006';
 
-/** How long a refused client may take to read why. */
-const LINGER_MS = 2000;
-
 export interface ConnectionOwner {
   /** The client wants a statement cancelled; the connection carries nothing else. */
   cancelRequested(connection: Connection, request: CancelRequest): void;
@@ -52,7 +49,11 @@ export class Connection {
     this.#options = options;
     this.#owner = owner;
     this.leg = leg({
-      read: (chunk, bytes) => this.#negotiate(chunk, bytes),
+      read: (chunk, bytes) => {
+        const goOn = this.#negotiate(chunk, bytes);
+        this.#bookOwn();
+        return goOn;
+      },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
         if (session.startup === null) this.leg.end();
@@ -62,6 +63,16 @@ export class Connection {
     this.#startupTimer = setTimeout(() => {
       this.refuse(PROTOCOL_VIOLATION, `no startup packet within ${options.startupTimeoutMs / 1000} s`);
     }, options.startupTimeoutMs);
+  }
+
+  /** Books the stalls that go on, as far as they have. */
+  bookStalls(): void {
+    this.#relay?.bookStalls();
+  }
+
+  /** Books the stalls that go on, and no more of them: the session's figures become final. */
+  endStalls(): void {
+    this.#relay?.endStalls();
   }
 
   /** Breaks both connections; the session stays as it is. */
@@ -83,24 +94,17 @@ export class Connection {
     const { session } = this;
     clearTimeout(this.#startupTimer);
     session.endDetail ??= message;
-    session.wire.client.ownIn = session.wire.client.in - session.protocolBytes.R;
     if (this.leg.unwritable) return;
     this.#answer(fatalError(sqlstate, message));
-    this.leg.end();
-    // Closing with something unread would reset the connection, and the client might never see why.
-    const timer = setTimeout(() => this.leg.destroy(), LINGER_MS);
     this.leg.listener = {
-      read: (_chunk, bytes) => {
-        session.wire.client.ownIn += bytes;
+      read: () => {
+        this.#bookOwn();
         return true;
       },
       ended: () => undefined,
-      closed: () => {
-        clearTimeout(timer);
-        this.#endRefused(null);
-      },
+      closed: () => this.#endRefused(null),
     };
-    this.leg.resume();
+    this.leg.linger();
   }
 
   /** Reads the untyped packets that open a connection. */
@@ -119,7 +123,6 @@ export class Connection {
             this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
             return true;
           }
-          this.session.wire.client.ownIn += 8;
           this.#answer(REFUSE_ENCRYPTION);
           this.#reads = 0;
           return true;
@@ -130,7 +133,7 @@ export class Connection {
           this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
           return false;
         case 'invalid':
-          this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length, chunk[0] ?? 0));
+          this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length));
           return true;
       }
     }
@@ -138,8 +141,16 @@ export class Connection {
   }
 
   #answer(bytes: Buffer): void {
-    this.session.wire.client.ownOut += bytes.length;
-    this.leg.write(bytes, () => undefined);
+    const taken = (): void => {
+      this.session.wire.client.ownOut += bytes.length;
+    };
+    if (this.leg.write(bytes, taken)) taken();
+  }
+
+  /** What was read and is not for the server is for pgnetflow. */
+  #bookOwn(): void {
+    const { client } = this.session.wire;
+    client.ownIn = client.in - this.session.protocolBytes.R;
   }
 
   #connect(message: StartupMessage, rest: Buffer): void {
@@ -208,15 +219,14 @@ export class Connection {
 
   #endRefused(error: Error | null): void {
     const { session } = this;
-    const { client } = session.wire;
-    client.ownIn = client.in - session.protocolBytes.R;
+    this.#bookOwn();
     session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
 }
 
-function notAStartupPacket(length: number, firstByte: number): string {
-  if (firstByte === 0x16) {
+function notAStartupPacket(length: number): string {
+  if (length >>> 24 === 0x16) {
     return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port; use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
   }
   return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
@@ -230,7 +240,8 @@ function endReason(session: Session, end: RelayEnd): EndReason {
 
 function endDetail(session: Session, end: RelayEnd): string | null {
   const { lastError } = session.facts;
-  if (end.by === 'server' && (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC')) {
+  // Whoever closed first: this is why.
+  if (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC') {
     return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
   }
   return end.error === null ? null : `${end.by} connection: ${end.error.message}`;

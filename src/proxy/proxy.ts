@@ -72,6 +72,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   /** The books as they stand: ended sessions and open ones. */
   report(): ReportRecord {
+    for (const connection of this.#connections) connection.bookStalls();
     const open = [...this.#connections].map((connection) => connection.session);
     return reportRecord({
       version: readPackageVersion(),
@@ -148,7 +149,10 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   #stop(): ReportRecord {
     this.#closeListeners();
-    for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
+    for (const connection of this.#connections) {
+      connection.endStalls();
+      connection.session.end('shutdown', this.#clock.now());
+    }
     const report = this.report();
     for (const connection of this.#connections) connection.stop();
     this.#connections.clear();

@@ -58,10 +58,17 @@ export class Pump {
     return false;
   }
 
+  /** Books the stall that goes on, as far as it has. */
+  bookStall(): void {
+    if (this.#stalledSince === 0) return;
+    const now = performance.now();
+    this.#books.stalled(now - this.#stalledSince);
+    this.#stalledSince = now;
+  }
+
   /** Ends the time of a stall that nothing will end any more. */
   stop(): void {
-    if (this.#stalledSince === 0) return;
-    this.#books.stalled(performance.now() - this.#stalledSince);
+    this.bookStall();
     this.#stalledSince = 0;
   }
 
