@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- Node names the methods that implement a stream so. */
 import type net from 'node:net';
 
 type Done = (error?: Error | null) => void;

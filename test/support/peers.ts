@@ -202,10 +202,11 @@ export async function freePort(): Promise<number> {
   const server = net.createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('no port');
   server.close();
   await once(server, 'close');
-  return port;
+  return bound.port;
 }
 
 /** A path for a Unix-domain socket, in a directory that goes with the test. */

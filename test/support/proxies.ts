@@ -12,7 +12,12 @@ import { connectTo, type FakeServer, fakeServer, type Peer, until } from './peer
 export interface LogLine {
   readonly level: number;
   readonly msg: string;
-  readonly session?: number;
+}
+
+function logLine(json: string): LogLine {
+  const line: unknown = JSON.parse(json);
+  assert.ok(typeof line === 'object' && line !== null && 'level' in line && 'msg' in line, json);
+  return { level: Number(line.level), msg: String(line.msg) };
 }
 
 export interface TestProxy {
@@ -36,7 +41,7 @@ export async function testProxy(upstream: Address, options: Partial<ProxyOptions
     connectTimeoutMs: 5000,
     startupTimeoutMs: 5000,
     cancelTimeoutMs: 5000,
-    log: pino({ level: 'debug' }, { write: (line: string) => log.push(JSON.parse(line) as LogLine) }),
+    log: pino({ level: 'debug' }, { write: (line: string) => log.push(logLine(line)) }),
     ...options,
   });
   after(() => proxy.stop());
