@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import net from 'node:net';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Leg } from '../../src/relay/leg.ts';
@@ -21,7 +20,7 @@ async function openLeg(at?: Address): Promise<Opened> {
   const server = await fakeServer(at);
   const closes: (string | null)[] = [];
   const leg = new Leg(
-    (onRead) => connectSocket(server.address as net.NetConnectOpts, onRead),
+    (onRead) => connectSocket(server.address, onRead),
     { in: 0, out: 0, reads: 0, writes: 0 },
     {
       read: () => true,
