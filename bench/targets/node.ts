@@ -6,17 +6,12 @@ export function pgnetflow(profile: string | null): Relay {
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   return {
     name: 'pgnetflow',
-    about: 'this project',
+    about: '`pgnetflow proxy` as it comes, no report',
     program: null,
-    args: (listen, upstream) => [
-      ...flags,
-      entry('../proxy_process.js'),
-      'proxy',
-      '--listen',
-      format(listen),
-      '--upstream',
-      format(upstream),
-    ],
+    args: (listen, upstream) => {
+      const command = [entry('../../src/cli/main.js'), 'proxy', '--report', 'none'];
+      return [...flags, ...command, '--listen', format(listen), '--upstream', format(upstream)];
+    },
   };
 }
 
