@@ -4,8 +4,11 @@ import type { Sample, Skipped } from './model.ts';
 import type { Target } from './targets/targets.ts';
 import type { Workload } from './workloads/workload.ts';
 
-/** Of a run's work, that each target gets before anything is measured: code is compiled, caches are filled. */
-const WARM_UP = 1 / 4;
+/**
+ * Of a full run's work, that each target gets before anything is measured: Node compiles what it finds to be hot, caches
+ * are filled. No less in a quick run, where half-compiled code would be all that is measured.
+ */
+const WARM_UP = 1 / 10;
 
 export interface Results {
   readonly samples: readonly Sample[];
@@ -43,7 +46,7 @@ export async function measureInRounds(
 
   for (const target of targets) {
     await attempt(target, async () => {
-      await workload.measure(target.endpoint, work * WARM_UP, children);
+      await workload.measure(target.endpoint, workload.work * WARM_UP, children);
     });
   }
   for (let round = 1; round <= rounds; round += 1) {
