@@ -60,8 +60,8 @@ async function benchmark(options: Options): Promise<number> {
   }
   try {
     const run = await measure(options, children, directory);
-    if (options.json !== null) writeFileSync(options.json, toJson(run));
     process.stdout.write(toMarkdown(run));
+    if (options.json !== null) writeFileSync(options.json, toJson(run));
     return run.skipped.some(({ failed }) => failed) ? 1 : 0;
   } finally {
     await cleanUp();

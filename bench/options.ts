@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 
 export const USAGE = `usage: npm run bench -- [options]
@@ -50,7 +51,7 @@ export function readOptions(args: readonly string[]): Options {
     size: values.quick ? 1 / 10 : 1,
     json: values.json ?? null,
     pgBin: values['pg-bin'] ?? null,
-    profile: values.profile ?? null,
+    profile: values.profile === undefined ? null : path.resolve(values.profile),
     show: values.help ? 'usage' : values.list ? 'list' : null,
   };
 }

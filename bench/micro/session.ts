@@ -6,8 +6,8 @@ import { EXCHANGES, GREETING, type Turn } from './conversations.ts';
 import { measureCost } from './cost.ts';
 import { int32 } from './messages.ts';
 
-/** Statements kept for the report: what they hold stays on the heap, what is dropped does not. */
-const LIMITS = { maxQueryBytes: 4096, maxStatementsKept: 1000 };
+/** As `pgnetflow proxy` has them. */
+const LIMITS = { maxQueryBytes: 4096, maxStatementsKept: 200 };
 
 let finished = 0;
 const observer = {

@@ -20,7 +20,7 @@ interface Answer {
 }
 
 /**
- * A PostgreSQL client that is cheaper than any real one: it reads into one buffer and looks at an answer's first and
+ * A PostgreSQL client that does as little as it can: it reads into one buffer and looks at an answer's first and
  * last bytes only, so that the way to the server is what is measured.
  */
 export class CopyClient {
