@@ -251,7 +251,7 @@ export class Session {
 
   /** What was not kept: its number, and its figures. */
   get droppedStatements(): { readonly statements: number; readonly account: Account } {
-    return { statements: this.#kept.droppedStatements, account: this.#kept.dropped };
+    return this.#kept.dropped;
   }
 
   /** The open statement whose reply, or else whose request, comes next; null when there is none. */
