@@ -164,7 +164,8 @@ export class Session {
     if (this.endedAt !== null) return;
     const conversation = this.#conversation;
     conversation.now = now;
-    const wasBusy = this.busy;
+    // A login that fails, or a client that asks its user for the password and comes again, breaks nothing off.
+    const wasBusy = this.busy && !this.starting;
     this.#requests.turnOpaque();
     this.#replies.turnOpaque();
     if (this.#idleSince !== 0) this.#endIdle(now);
