@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ReportRecord } from '../../src/report/model.ts';
+import { execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c } from '../support/messages.ts';
 import { assertConserved, proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
 
 const server = await embeddedServer();
-
-const execution = (sql: string, values: string[] = []): Buffer[] => [
-  c.parse('', sql),
-  c.bind('', '', values),
-  c.describe('P'),
-  c.execute(),
-];
 
 /** What one session does, over and over; `seq` is the number of its next statement. Returns how many it was. */
 type Work = (client: CountingClient, seq: number) => Promise<number>;

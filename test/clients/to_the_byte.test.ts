@@ -1,36 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { SessionRecord } from '../../src/report/model.ts';
+import { comparison, execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c } from '../support/messages.ts';
-import { proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, until } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
 
 const server = await embeddedServer();
 
-/** Runs a script as the only session of a proxy, and compares the two sides' books. */
-async function compare(
-  script: (client: CountingClient, running: RunningProxy) => Promise<void>,
-  parameters: Record<string, string> = {},
-): Promise<{ session: SessionRecord; client: CountingClient }> {
-  const running = await proxyBefore(server);
-  const client = await CountingClient.connect(running, parameters);
-  await script(client, running);
-  const [open] = running.proxy.report().sessions;
-  assert.ok(open !== undefined);
-  client.assertBooked(open);
-  await client.end();
-  const [session] = (await running.settled()).sessions;
-  assert.ok(session !== undefined);
-  client.assertBooked(session);
-  assert.equal(session.end_reason, 'terminate');
-  return { session, client };
-}
-
-/** An execution of the extended protocol without its Sync. */
-function execution(sql: string, values: string[] = []): Buffer[] {
-  return [c.parse('', sql), c.bind('', '', values), c.describe('P'), c.execute()];
-}
+const compare = comparison(server);
 
 describe('to the byte', () => {
   it('books a simple query as its client counts it', async () => {

@@ -132,11 +132,11 @@ export class CountingClient {
   /** Says good-bye and waits until the connection is closed. */
   async end(): Promise<void> {
     this.send('control', encode.terminate());
-    while (!this.#closed) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    await this.closed();
+  }
+
+  async closed(): Promise<void> {
+    if (!this.#closed) await once(this.socket, 'close');
   }
 
   /** Figures of one owner so far. */
