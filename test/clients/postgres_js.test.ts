@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Readable, type Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { after, describe, it } from 'node:test';
 import postgres from 'postgres';
@@ -77,7 +77,7 @@ describe('postgres.js', () => {
     const sql = connect(running);
     const content = Buffer.alloc(1_000_003, 'large object ');
     const object = await sql.largeObject();
-    const writable = (await (object.writable as () => Promise<Writable>)()) satisfies Writable;
+    const writable = await object.writable();
     await pipeline(Readable.from([content]), writable);
     await object.seek(0);
     const parts: Buffer[] = [];
