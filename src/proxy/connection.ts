@@ -5,7 +5,7 @@ import { formatAddress } from '../relay/address.ts';
 import type { EndReason, Session } from '../session/session.ts';
 import { fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
 import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
-import type { ProxyOptions } from './options.ts';
+import type { ProxyOptions, Tap } from './options.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
 
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
@@ -35,6 +35,7 @@ export class Connection {
   readonly leg: Leg;
   readonly #options: ProxyOptions;
   readonly #owner: ConnectionOwner;
+  readonly #tap: Tap | null;
   readonly #startup = new StartupPacketReader();
   readonly #startupTimer: NodeJS.Timeout;
   /** Reads that the packet which is being read has taken so far. */
@@ -51,6 +52,7 @@ export class Connection {
     this.session = session;
     this.#options = options;
     this.#owner = owner;
+    this.#tap = options.tap?.(session) ?? null;
     this.leg = leg({
       read: (chunk, bytes) => this.#negotiate(chunk, bytes),
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
@@ -119,11 +121,13 @@ export class Connection {
             this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
             return true;
           }
-          this.session.wire.client.ownIn += 8;
+          this.session.wire.client.ownIn += packet.packet.length;
+          this.#tap?.startup(packet.packet);
           this.#answer(REFUSE_ENCRYPTION);
           this.#reads = 0;
           return true;
         case 'cancel_request':
+          this.#tap?.startup(packet.packet);
           this.#owner.cancelRequested(this, packet);
           return true;
         case 'startup_message':
@@ -146,6 +150,8 @@ export class Connection {
     const { session } = this;
     clearTimeout(this.#startupTimer);
     session.start(message, this.#reads, rest, performance.now());
+    this.#tap?.startup(message.packet);
+    if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
     const first = rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]);
     session.undelivered.R = first.length;
     this.#giveUpDialling = dial(
@@ -155,7 +161,7 @@ export class Connection {
       (result) => {
         this.#giveUpDialling = null;
         if (result instanceof Error) this.#unreachable(result);
-        else this.#relayTo(result, message, first, rest);
+        else this.#relayTo(result, first);
       },
     );
   }
@@ -165,17 +171,14 @@ export class Connection {
     this.refuse(CANNOT_CONNECT, error.message);
   }
 
-  #relayTo(server: Leg, message: StartupMessage, first: Buffer, rest: Buffer): void {
+  #relayTo(server: Leg, first: Buffer): void {
     const { session, leg } = this;
     const { upstream } = this.#options;
     session.server =
       'path' in upstream
         ? { address: upstream.path, port: 0 }
         : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
-    const tap = this.#options.tap?.(session) ?? null;
-    tap?.startup(message.packet);
-    if (rest.length > 0) tap?.fromClient(rest, 0, rest.length);
-    const books = { R: new RequestBooks(session, tap), S: new ReplyBooks(session, tap) };
+    const books = { R: new RequestBooks(session, this.#tap), S: new ReplyBooks(session, this.#tap) };
     session.undelivered.R = 0;
     this.#relay = new Relay(leg, server, books, {
       silentServer: (error) => this.#tellSilence(error),

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
+import { DEFAULT_MAX_FINGERPRINTS } from '../account/statistics.ts';
 import type { Address } from '../relay/address.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
-/** Sees the bytes of a session's typed messages as they pass, for a trace. The buffers are valid during the call only. */
+/** Sees the bytes of a session as they pass, for a trace. The buffers are valid during the call only. */
 export interface Tap {
+  /** One whole packet without a type byte: StartupMessage, or a request for encryption or cancellation. */
   startup(packet: Buffer): void;
   fromClient(buffer: Buffer, from: number, to: number): void;
   fromServer(buffer: Buffer, from: number, to: number): void;
@@ -15,6 +17,8 @@ export interface ProxyOptions extends SessionLimits {
   readonly upstream: Address;
   /** Ended sessions kept for the report; smaller ones are added up. */
   readonly maxSessionsKept: number;
+  /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
+  readonly maxFingerprints: number;
   /** How long a connection to the server may take to open. */
   readonly connectTimeoutMs: number;
   /** How long a client may take to send its StartupMessage. */
@@ -27,3 +31,17 @@ export interface ProxyOptions extends SessionLimits {
   /** Opens a tap for each session. */
   readonly tap?: (session: Session) => Tap;
 }
+
+/** What a proxy does unless told otherwise. */
+export const PROXY_DEFAULTS = {
+  maxQueryBytes: 4096,
+  maxStatementsKept: 200,
+  maxSessionsKept: 1000,
+  maxFingerprints: DEFAULT_MAX_FINGERPRINTS,
+  connectTimeoutMs: 10_000,
+  startupTimeoutMs: 60_000,
+  cancelTimeoutMs: 10_000,
+} as const satisfies Partial<ProxyOptions>;
+
+/** What must be told to start a proxy, and what may be. */
+export type ProxyStart = Pick<ProxyOptions, 'listen' | 'upstream' | 'log'> & Partial<ProxyOptions>;

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { StatementStatistics } from '../account/statistics.ts';
 import { readPackageVersion } from '../package_version.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { reportRecord } from '../report/report_record.ts';
@@ -15,7 +16,7 @@ import type { Statement } from '../session/statement.ts';
 import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { type CancelRequest, Connection, type ConnectionOwner } from './connection.ts';
-import type { ProxyOptions } from './options.ts';
+import { PROXY_DEFAULTS, type ProxyOptions, type ProxyStart } from './options.ts';
 
 /** Cancel requests kept for the report. */
 const MAX_CANCELS_KEPT = 1000;
@@ -25,8 +26,8 @@ const MAX_CANCELS_KEPT = 1000;
  *
  * @throws {ListenError} when an address cannot be listened on; nothing is left open then
  */
-export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const proxy = new Proxy(options);
+export async function startProxy(options: ProxyStart): Promise<Proxy> {
+  const proxy = new Proxy({ ...PROXY_DEFAULTS, ...options });
   await proxy.listen();
   return proxy;
 }
@@ -38,6 +39,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #startedAt = this.#clock.now();
   readonly #connections = new Set<Connection>();
   readonly #archive: SessionArchive;
+  readonly #statistics: StatementStatistics;
   readonly #cancels: Cancel[] = [];
   #droppedCancels = 0;
   #listeners: Listener[] = [];
@@ -47,6 +49,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   constructor(options: ProxyOptions) {
     this.#options = options;
     this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
+    this.#statistics = new StatementStatistics(options, this.#startedAt);
   }
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
@@ -79,6 +82,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       startedAt: this.#startedAt,
       sessions: [...this.#archive.list(), ...open],
       droppedSessions: this.#archive.dropped,
+      statistics: this.#statistics,
       cancels: this.#cancels,
       droppedCancels: this.#droppedCancels,
     });
@@ -92,6 +96,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   // ------------------------------------------------------- events of the layers below
 
   statementFinished(session: Session, statement: Statement): void {
+    // First, for it gives the statement its fingerprint.
+    this.#statistics.record(statement);
     this.#options.onStatement?.(session, statement);
   }
 

@@ -25,8 +25,12 @@ export class RequestBooks implements DirectionBooks {
     this.#session.handedToServer(now);
   }
 
-  stalled(ms: number): void {
-    this.#session.serverStalled(ms);
+  stallBegan(now: number): void {
+    this.#session.serverStallBegan(now);
+  }
+
+  stallEnded(now: number): void {
+    this.#session.serverStallEnded(now);
   }
 
   undelivered(bytes: number): void {
@@ -57,8 +61,12 @@ export class ReplyBooks implements DirectionBooks {
     this.#session.handedToClient(now);
   }
 
-  stalled(ms: number): void {
-    this.#session.clientStalled(ms);
+  stallBegan(now: number): void {
+    this.#session.clientStallBegan(now);
+  }
+
+  stallEnded(now: number): void {
+    this.#session.clientStallEnded(now);
   }
 
   undelivered(bytes: number): void {

@@ -45,10 +45,7 @@ export async function listen(
     server.once('error', (error) => {
       reject(new ListenError(address, error));
     });
-    server.listen(
-      'path' in address ? { path: address.path } : { host: address.host, port: address.port },
-      resolve,
-    );
+    server.listen(listenOptions(address), resolve);
   });
   // Errors of accept (too many open files) concern one connection, not the listener.
   server.on('error', () => undefined);
@@ -61,6 +58,12 @@ export async function listen(
       server.close();
     },
   };
+}
+
+function listenOptions(address: Address): net.ListenOptions {
+  // As PostgreSQL's unix_socket_permissions: whoever may reach the directory may connect.
+  if ('path' in address) return { path: address.path, readableAll: true, writableAll: true };
+  return { host: address.host, port: address.port };
 }
 
 async function removeStaleSocket(path: string): Promise<void> {

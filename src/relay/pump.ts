@@ -8,8 +8,9 @@ export interface DirectionBooks {
   wrote(): void;
   /** The kernel has taken all that was written. */
   handedOn(now: number): void;
-  /** The other side did not take what was written, for so long. */
-  stalled(ms: number): void;
+  /** The other side does not take what was written; nothing more is read until it does. */
+  stallBegan(now: number): void;
+  stallEnded(now: number): void;
   /** So many bytes wait to be taken; they are lost if the connection breaks now. */
   undelivered(bytes: number): void;
 }
@@ -22,7 +23,6 @@ export class Pump {
   readonly #to: Leg;
   readonly #from: Leg;
   readonly #books: DirectionBooks;
-  #stalledSince = 0;
   #waiting = 0;
   #lost = 0;
 
@@ -52,22 +52,15 @@ export class Pump {
       this.#books.handedOn(performance.now());
       return true;
     }
-    this.#stalledSince = now;
+    this.#books.stallBegan(now);
     this.#waiting = chunk.length;
     this.#books.undelivered(this.#lost + chunk.length);
     return false;
   }
 
-  /** Ends the time of a stall that nothing will end any more. */
-  stop(): void {
-    if (this.#stalledSince === 0) return;
-    this.#books.stalled(performance.now() - this.#stalledSince);
-    this.#stalledSince = 0;
-  }
-
   readonly #onTaken = (): void => {
     const now = performance.now();
-    this.stop();
+    this.#books.stallEnded(now);
     this.#waiting = 0;
     this.#books.undelivered(this.#lost);
     this.#books.handedOn(now);

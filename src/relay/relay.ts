@@ -66,8 +66,6 @@ export class Relay {
       },
       closed: (error) => {
         const first = this.#noteEnd(side, error);
-        this.#requests.stop();
-        this.#replies.stop();
         this.#closedLegs += 1;
         if (this.#closedLegs === 2) this.#events.ended(first);
         else if (error === null || this.#mustFlush(other)) other.close();

@@ -11,6 +11,7 @@ export interface FlowRecord {
   writes: number;
 }
 
+/** One number for each direction; bytes unless its name says otherwise. */
 export interface BytesRecord {
   R: number;
   S: number;
@@ -77,12 +78,20 @@ export interface StatementRecord {
   time: TimeRecord;
 }
 
+/** What one account of a session holds: bytes as `R` and `S`, and the other figures of a flow beside them. */
+export interface AccountRecord extends BytesRecord {
+  messages: BytesRecord;
+  reads: BytesRecord;
+  writes: BytesRecord;
+}
+
 export interface AccountsRecord {
-  statement: BytesRecord;
-  startup: BytesRecord;
-  async: BytesRecord;
-  control: BytesRecord;
-  opaque: BytesRecord;
+  /** All statements, those that were not kept included. */
+  statement: AccountRecord;
+  startup: AccountRecord;
+  async: AccountRecord;
+  control: AccountRecord;
+  opaque: AccountRecord;
 }
 
 export interface DroppedRecord {
@@ -91,8 +100,8 @@ export interface DroppedRecord {
   S: FlowRecord;
 }
 
-export interface SessionRecord {
-  id: number;
+/** Who a session is: what a line about one of its statements needs to name it. */
+export interface SessionIdentity {
   client: EndpointRecord;
   /** Null for a session that never reached the server. */
   server: EndpointRecord | null;
@@ -100,6 +109,10 @@ export interface SessionRecord {
   user: string | null;
   database: string | null;
   application_name: string | null;
+}
+
+export interface SessionRecord extends SessionIdentity {
+  id: number;
   /** `3.0`, `3.2`; null before the StartupMessage. */
   protocol: string | null;
   server_version: string | null;
@@ -131,20 +144,55 @@ export interface SessionRecord {
   dropped: DroppedRecord;
 }
 
-/** Cumulative figures of the statements with one fingerprint. */
+export interface QuantilesRecord {
+  p50: number;
+  p95: number;
+  p99: number;
+  max: number;
+}
+
+/**
+ * Cumulative figures of the statements with one fingerprint. The last one may have none: it holds what was folded
+ * away, so that the figures of all add up to those of all statements.
+ */
 export interface FingerprintRecord {
+  /** 16 hexadecimal digits; null for what was folded away. */
   fingerprint: string | null;
+  /**
+   * The text without its constants; in angle brackets a name for what has no text; null for what was folded away. A
+   * `…` at its end stands for what is left out.
+   */
   query: string | null;
+  /** How many times a fingerprint was folded into this record; 0 for one that has a fingerprint. */
+  folded: number;
+  /** Executions. */
   calls: number;
+  /** Statements that prepared the text, or described it, and executed nothing. */
+  prepares: number;
+  /** Calls and prepares that the server answered with an error, a cancel included. */
   errors: number;
+  /** Calls and prepares by how they ended. */
+  outcomes: { ok: number; error: number; cancelled: number; aborted: number; open: number };
   rows: number;
   R: FlowRecord;
   S: FlowRecord;
+  /** Duration of all calls. */
   total_us: number;
+  /** Per call; null without calls. */
+  mean_us: number | null;
+  /** Duration of all prepares. */
+  prepare_us: number;
+  /** Of `total_us` and `prepare_us`: from the first request byte to the first reply byte. */
+  first_byte_us: number;
   client_stall_us: number;
   server_stall_us: number;
-  duration_us: { p50: number; p95: number; p99: number; max: number };
-  S_bytes: { p50: number; p95: number; p99: number; max: number };
+  /** Of the calls, within 1 % (`max` is exact). */
+  duration_us: QuantilesRecord;
+  R_bytes: QuantilesRecord;
+  S_bytes: QuantilesRecord;
+  /** When the first byte of the first statement, and the last byte of the last one, moved. */
+  first_at: string | null;
+  last_at: string | null;
 }
 
 export interface CancelRecord {

@@ -1,6 +1,8 @@
+import type { StatementStatistics } from '../account/statistics.ts';
 import type { Flow } from '../session/account.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { Session } from '../session/session.ts';
+import { fingerprintRecords } from './fingerprint_record.ts';
 import { type CancelRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
 import { flowRecord, sessionRecord } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
@@ -18,6 +20,7 @@ export interface ReportSources {
     readonly R: Flow;
     readonly S: Flow;
   };
+  readonly statistics: StatementStatistics;
   readonly cancels: readonly Cancel[];
   readonly droppedCancels: number;
 }
@@ -44,7 +47,7 @@ export function reportRecord(sources: ReportSources): ReportRecord {
     ended_at: clock.timestamp(clock.now()),
     totals,
     sessions,
-    statements: [],
+    statements: fingerprintRecords(sources.statistics, clock),
     cancels: sources.cancels.map((cancel) => cancelRecord(cancel, clock)),
     dropped: {
       sessions: dropped.sessions,

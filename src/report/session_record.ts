@@ -3,10 +3,11 @@ import { imbalances } from '../session/balance.ts';
 import type { LegTotals, Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type {
+  AccountRecord,
   AccountsRecord,
-  BytesRecord,
   FlowRecord,
   LegRecord,
+  SessionIdentity,
   SessionRecord,
   StatementRecord,
 } from './model.ts';
@@ -15,24 +16,19 @@ import type { SteadyClock } from './steady_clock.ts';
 /** The books of a session as they stand. */
 export function sessionRecord(session: Session, clock: SteadyClock): SessionRecord {
   const now = clock.now();
-  const { startup, facts, droppedStatements } = session;
-  const parameters = startup?.parameters;
+  session.catchUp(now);
+  const { startup, facts } = session;
+  // Before what was dropped is looked at: listing drops those beyond the limit.
+  const statements = session.statements().map((statement) => statementRecord(statement, clock));
+  const { droppedStatements } = session;
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };
   const wire = { client: legRecord(session.wire.client), server: legRecord(session.wire.server) };
-  const idle = session.idleMs(now);
   const found = imbalances(session);
   const { flows } = session;
-  const user = parameters?.get('user') ?? null;
   return {
     id: session.id,
-    client: { ...session.client },
-    server: session.server === null ? null : { ...session.server },
-    backend_pid: facts.backendKey?.processId ?? null,
-    user,
-    // The server takes the user's name when the client names no database.
-    database: parameters?.get('database') ?? user,
-    application_name: facts.parameters.get('application_name') ?? parameters?.get('application_name') ?? null,
+    ...sessionIdentity(session),
     protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
     server_version: facts.parameters.get('server_version') ?? null,
     started_at: clock.timestamp(session.startedAt),
@@ -49,18 +45,34 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     kernel: { verdict: 'unchecked' },
     time: {
       duration_us: microseconds((session.endedAt ?? now) - session.startedAt),
-      idle_us: microseconds(idle.idle),
-      idle_in_transaction_us: microseconds(idle.idleInTransaction),
+      idle_us: microseconds(session.idleMs),
+      idle_in_transaction_us: microseconds(session.idleInTransactionMs),
       client_stall_us: microseconds(session.clientStallMs),
       server_stall_us: microseconds(session.serverStallMs),
     },
     statement_count: session.statementCount,
-    statements: session.statements().map((statement) => statementRecord(statement, clock)),
+    statements,
     dropped: {
       statements: droppedStatements.statements,
       R: flowRecord(droppedStatements.account.R),
       S: flowRecord(droppedStatements.account.S),
     },
+  };
+}
+
+/** Who a session is, as far as that is known yet. */
+export function sessionIdentity(session: Session): SessionIdentity {
+  const { startup, facts } = session;
+  const parameters = startup?.parameters;
+  const user = parameters?.get('user') ?? null;
+  return {
+    client: { ...session.client },
+    server: session.server === null ? null : { ...session.server },
+    backend_pid: facts.backendKey?.processId ?? null,
+    user,
+    // The server takes the user's name when the client names no database.
+    database: parameters?.get('database') ?? user,
+    application_name: facts.parameters.get('application_name') ?? parameters?.get('application_name') ?? null,
   };
 }
 
@@ -73,7 +85,7 @@ export function statementRecord(statement: Statement, clock: SteadyClock): State
     query: query?.text ?? null,
     query_bytes: query?.bytes ?? null,
     query_truncated: query?.truncated ?? false,
-    fingerprint: null,
+    fingerprint: statement.fingerprint,
     outcome: statement.outcome,
     sqlstate: statement.sqlstate,
     tag: statement.tag,
@@ -114,15 +126,24 @@ export function microseconds(ms: number): number {
 
 function accountsRecord(session: Session): AccountsRecord {
   const { accounts, pendingBytes } = session;
-  const bytes = (account: Account): BytesRecord => ({ R: account.R.bytes, S: account.S.bytes });
-  const opaque = bytes(accounts.opaque);
+  const opaque = accountRecord(accounts.opaque);
   return {
-    statement: bytes(session.statementAccount),
-    startup: bytes(accounts.startup),
-    async: bytes(accounts.async),
-    control: bytes(accounts.control),
+    statement: accountRecord(session.statementAccount),
+    startup: accountRecord(accounts.startup),
+    async: accountRecord(accounts.async),
+    control: accountRecord(accounts.control),
     // A message whose header or names are still incomplete is not understood yet.
-    opaque: { R: opaque.R + pendingBytes.R, S: opaque.S + pendingBytes.S },
+    opaque: { ...opaque, R: opaque.R + pendingBytes.R, S: opaque.S + pendingBytes.S },
+  };
+}
+
+function accountRecord({ R, S }: Account): AccountRecord {
+  return {
+    R: R.bytes,
+    S: S.bytes,
+    messages: { R: R.messages, S: S.messages },
+    reads: { R: R.reads, S: S.reads },
+    writes: { R: R.writes, S: S.writes },
   };
 }
 

@@ -106,7 +106,7 @@ export class Conversation {
   sync(): Account {
     const copying = this.copying();
     if (copying?.copyInOpen === true && copying.outcome === 'open') return copying;
-    const owner = this.#last ?? copying ?? this.accounts.control;
+    const owner = this.#last ?? this.#copySyncs(copying) ?? this.accounts.control;
     this.#skippingUntilSync = false;
     this.#takeBackFailed();
     this.expect(Expectation.Sync, owner, this.#releaseAtSync());
@@ -130,13 +130,13 @@ export class Conversation {
   copyData(): Account {
     const target = this.copyTarget();
     if (target === null) return this.accounts.control;
-    target.copyDataSent = true;
+    target.copyData = 'open';
     return target;
   }
 
   /** The client ended its copy data, with CopyDone or CopyFail. */
   endCopyData(statement: Statement): void {
-    statement.copyDataSent = true;
+    statement.copyData = 'ended';
     statement.copyInsEnded += 1;
     statement.copyEndedAt = this.queue.tail;
     this.settle(statement);
@@ -278,6 +278,14 @@ export class Conversation {
     queue.shift();
     if (owner instanceof Statement) this.settle(owner);
     return aftermath;
+  }
+
+  /** The COPY that a Sync belongs to: amid its data, or, in the extended protocol, as the one that ends it. */
+  #copySyncs(copying: Statement | null): Statement | null {
+    if (copying?.copyData === 'open') return copying;
+    if (copying?.copyData !== 'ended' || copying.fetches === 0) return null;
+    copying.copyData = 'synced';
+    return copying;
   }
 
   /** Takes back what failed messages had defined, the latest first, once none that relies on it can follow. */

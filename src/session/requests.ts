@@ -36,6 +36,7 @@ export function requestPrefixes(maxQueryBytes: number): PrefixTable {
 /** Direction R: what the client sends. Each message gets its owner, and what it is owed joins the queue. */
 export class Requests extends Direction {
   protected readonly from = 'client';
+  readonly #maxQueryBytes: number;
   /** The client has said that it will close the connection. */
   terminated = false;
 
@@ -45,6 +46,7 @@ export class Requests extends Direction {
     onViolation: (violation: Violation) => void,
   ) {
     super(conversation, requestPrefixes(maxQueryBytes), onViolation);
+    this.#maxQueryBytes = maxQueryBytes;
   }
 
   protected flowOf(account: Account): Flow {
@@ -65,7 +67,11 @@ export class Requests extends Direction {
     const { accounts } = conversation;
     switch (type) {
       case Frontend.Query:
-        return this.#alone('query', Expectation.Query, decodeQuery(buffer, from, to, bodyLength));
+        return this.#alone(
+          'query',
+          Expectation.Query,
+          decodeQuery(buffer, from, to, bodyLength, this.#maxQueryBytes),
+        );
       case Frontend.FunctionCall:
         return this.#alone('function', Expectation.FunctionCall, null);
       case Frontend.Parse:
@@ -114,7 +120,7 @@ export class Requests extends Direction {
   #parse(buffer: Buffer, from: number, to: number, bodyLength: number): Statement {
     const { conversation } = this;
     conversation.leaveCopy();
-    const parse = decodeParse(buffer, from, to, bodyLength);
+    const parse = decodeParse(buffer, from, to, bodyLength, this.#maxQueryBytes);
     const statement = this.#follow(conversation.begin('prepare', parse?.query ?? null));
     const definition: Prepared = { query: statement.query, origin: statement };
     const restoration = parse === null ? null : conversation.names.prepare(parse.name, definition);

@@ -29,8 +29,8 @@ export interface LegTotals {
 
 /**
  * Why a session ended. `terminate`: the client said so. `client_closed`, `server_closed`: without that, while nothing
- * was owed. `aborted`: a connection was reset, or closed in the middle of a statement. `refused`: it never reached
- * the server. `shutdown`: pgnetflow stopped.
+ * was owed, or during the log-in. `aborted`: a connection was reset, or closed in the middle of a statement.
+ * `refused`: it never reached the server. `shutdown`: pgnetflow stopped.
  */
 export type EndReason = 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown';
 
@@ -73,6 +73,9 @@ export class Session {
   readonly undelivered = { R: 0, S: 0 };
   clientStallMs = 0;
   serverStallMs = 0;
+  /** Time in which the server owed nothing, and the part of it within transactions. */
+  idleMs = 0;
+  idleInTransactionMs = 0;
 
   readonly #observer: SessionObserver;
   readonly #conversation = new Conversation();
@@ -82,8 +85,8 @@ export class Session {
   /** Sum of the statements that are closed. */
   readonly #closedStatements = new Account();
   #idleSince = 0;
-  #idleMs = 0;
-  #idleInTransactionMs = 0;
+  #clientStalledSince = 0;
+  #serverStalledSince = 0;
 
   constructor(id: number, client: Endpoint, limits: SessionLimits, observer: SessionObserver, now: number) {
     this.id = id;
@@ -120,7 +123,10 @@ export class Session {
     const conversation = this.#conversation;
     conversation.now = now;
     this.#requests.scan(buffer, from, to);
-    if (this.#idleSince !== 0 && !conversation.queue.empty) this.#endIdle(now);
+    if (this.#idleSince !== 0 && !conversation.queue.empty) {
+      this.catchUp(now);
+      this.#idleSince = 0;
+    }
   }
 
   wroteToServer(): void {
@@ -145,18 +151,48 @@ export class Session {
     if (this.#idleSince === 0 && this.#conversation.queue.empty) this.#idleSince = now;
   }
 
-  /** The client did not take what the server had sent, for so long. */
-  clientStalled(ms: number): void {
-    this.clientStallMs += ms;
-    const { owner } = this.#replies;
-    if (owner instanceof Statement) owner.clientStallMs += ms;
+  /** The client does not take what the server has sent. */
+  clientStallBegan(now: number): void {
+    this.#clientStalledSince = now;
   }
 
-  /** The server did not take what the client had sent, for so long. */
-  serverStalled(ms: number): void {
-    this.serverStallMs += ms;
-    const { owner } = this.#requests;
-    if (owner instanceof Statement) owner.serverStallMs += ms;
+  clientStallEnded(now: number): void {
+    this.catchUp(now);
+    this.#clientStalledSince = 0;
+  }
+
+  /** The server does not take what the client has sent. */
+  serverStallBegan(now: number): void {
+    this.#serverStalledSince = now;
+  }
+
+  serverStallEnded(now: number): void {
+    this.catchUp(now);
+    this.#serverStalledSince = 0;
+  }
+
+  /** Books the time of a stall or of idleness that has not ended, so that a report shows it. */
+  catchUp(now: number): void {
+    if (this.#clientStalledSince !== 0) {
+      const ms = now - this.#clientStalledSince;
+      const { owner } = this.#replies;
+      this.#clientStalledSince = now;
+      this.clientStallMs += ms;
+      if (owner instanceof Statement) owner.clientStallMs += ms;
+    }
+    if (this.#serverStalledSince !== 0) {
+      const ms = now - this.#serverStalledSince;
+      const { owner } = this.#requests;
+      this.#serverStalledSince = now;
+      this.serverStallMs += ms;
+      if (owner instanceof Statement) owner.serverStallMs += ms;
+    }
+    if (this.#idleSince !== 0) {
+      const ms = now - this.#idleSince;
+      this.#idleSince = now;
+      this.idleMs += ms;
+      if (this.#inTransaction) this.idleInTransactionMs += ms;
+    }
   }
 
   /** Both connections are gone; what is still open is booked as `aborted`, or stays `open` at a shutdown. */
@@ -168,7 +204,10 @@ export class Session {
     const wasBusy = this.busy && !this.starting;
     this.#requests.turnOpaque();
     this.#replies.turnOpaque();
-    if (this.#idleSince !== 0) this.#endIdle(now);
+    this.catchUp(now);
+    this.#clientStalledSince = 0;
+    this.#serverStalledSince = 0;
+    this.#idleSince = 0;
     this.endedAt = now;
     this.endReason = wasBusy && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
     this.endDetail = detail;
@@ -273,25 +312,11 @@ export class Session {
     return { R: this.#requests.pending, S: this.#replies.pending };
   }
 
-  /** Milliseconds in which the server owed nothing; those within a transaction apart. */
-  idleMs(now: number): { readonly idle: number; readonly idleInTransaction: number } {
-    const running = this.#idleSince === 0 ? 0 : (this.endedAt ?? now) - this.#idleSince;
-    const inTransaction = this.#inTransaction ? running : 0;
-    return { idle: this.#idleMs + running, idleInTransaction: this.#idleInTransactionMs + inTransaction };
-  }
-
   // ------------------------------------------------------------------- private
 
   get #inTransaction(): boolean {
     const status = this.#replies.facts.transactionStatus;
     return status === 'T' || status === 'E';
-  }
-
-  #endIdle(now: number): void {
-    const idle = now - this.#idleSince;
-    this.#idleSince = 0;
-    this.#idleMs += idle;
-    if (this.#inTransaction) this.#idleInTransactionMs += idle;
   }
 
   #turnOpaque(violation: Violation): void {

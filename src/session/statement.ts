@@ -33,6 +33,8 @@ export class Statement extends Account {
   kind: StatementKind;
   /** Its SQL; null when that was never seen, or when there is none. */
   readonly query: QueryText | null;
+  /** What it shares with the statements that differ in constants only; null until it is entered in the statistics. */
+  fingerprint: string | null = null;
   outcome: Outcome = 'open';
   sqlstate: string | null = null;
   tag: string | null = null;
@@ -59,8 +61,11 @@ export class Statement extends Account {
   suspended = false;
   /** It has not been executed, and its Sync has not come back: an Execute may still follow. */
   waitsForSync = false;
-  /** The client has sent copy data for it. */
-  copyDataSent = false;
+  /**
+   * Where the client stands with its copy data: `open` while it sends, `ended` after CopyDone or CopyFail. One of
+   * the extended protocol is `synced` by the Sync behind that.
+   */
+  copyData: 'none' | 'open' | 'ended' | 'synced' = 'none';
   /** CopyInResponse messages from the server. */
   copyInsBegun = 0;
   /** CopyDone and CopyFail messages from the client. */
@@ -86,7 +91,7 @@ export class Statement extends Account {
 
   /** It is, or is meant to be, a COPY FROM STDIN. */
   get copyingIn(): boolean {
-    return this.copyDataSent || this.copyInsBegun > 0;
+    return this.copyData !== 'none' || this.copyInsBegun > 0;
   }
 
   /** Rows returned or affected: the command tag's count, or what has been seen while there is no tag. */

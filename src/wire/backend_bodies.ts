@@ -1,4 +1,4 @@
-import { decodeText, endOfString } from './text.ts';
+import { characterBoundary, decodeText, endOfString } from './text.ts';
 
 /** A CommandComplete body. */
 export interface CommandTag {
@@ -21,7 +21,7 @@ export function decodeCommandTag(buffer: Buffer, from: number, to: number): Comm
     unit *= 10;
     at -= 1;
   }
-  const counted = at < end && at > from && buffer[at - 1] === 0x20;
+  const counted = at < end && at > from && buffer[at - 1] === 0x20 && Number.isFinite(rows);
   return { tag: buffer.toString('latin1', from, end), rows: counted ? rows : null };
 }
 
@@ -40,7 +40,9 @@ export function decodeErrorFields(buffer: Buffer, from: number, to: number): Err
     const code = buffer[at]!;
     const end = endOfString(buffer, at + 1, to);
     const valueEnd = end < 0 ? to : end;
-    const value = (): string => decodeText(buffer, at + 1, valueEnd);
+    const value = (): string => {
+      return decodeText(buffer, at + 1, end < 0 ? characterBoundary(buffer, at + 1, to) : end);
+    };
     if (code === 0x56) fields.severity = value();
     else if (code === 0x53 && fields.severity === '') fields.severity = value();
     else if (code === 0x43) fields.sqlstate = value();

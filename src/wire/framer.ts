@@ -91,7 +91,7 @@ export class Framer {
   /** Scans the stream's next bytes, `buffer[from, to)`. The buffer is not kept. */
   scan(buffer: Buffer, from: number, to: number): void {
     let at = from;
-    if (this.#bodyLeft > 0) {
+    if (this.#bodyLeft > 0 && at < to) {
       const bytes = Math.min(this.#bodyLeft, to - at);
       this.#bodyLeft -= bytes;
       at += bytes;
@@ -122,6 +122,7 @@ export class Framer {
       const end = at + 1 + length;
       if (prefix === IN_RUNS) {
         at = this.#scanRun(buffer, type, at, end, to);
+        if (this.#opaque) return at;
         continue;
       }
       const body = at + HEADER_BYTES;

@@ -9,20 +9,27 @@ export interface QueryText {
 }
 
 /**
- * Text of a Query body.
+ * Text of a Query body, of which at most `maxBytes` are kept.
  *
  * @param bodyLength length of the whole body; `buffer[from, to)` may hold less
  */
-export function decodeQuery(buffer: Buffer, from: number, to: number, bodyLength: number): QueryText {
-  return decodeQueryText(buffer, from, to, Math.max(bodyLength - 1, 0));
+export function decodeQuery(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  bodyLength: number,
+  maxBytes = Number.POSITIVE_INFINITY,
+): QueryText {
+  return decodeQueryText(buffer, from, to, Math.max(bodyLength - 1, 0), maxBytes);
 }
 
-/** Name and text of a Parse body; null when the name's end was not gathered. */
+/** Name and text of a Parse body, at most `maxBytes` of the text; null when the name's end was not gathered. */
 export function decodeParse(
   buffer: Buffer,
   from: number,
   to: number,
   bodyLength: number,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): { name: string; query: QueryText } | null {
   const nameEnd = endOfString(buffer, from, to);
   if (nameEnd < 0) return null;
@@ -32,7 +39,7 @@ export function decodeParse(
   const bytes = queryEnd < 0 ? bodyLength - (queryFrom - from) - 3 : queryEnd - queryFrom;
   return {
     name: decodeText(buffer, from, nameEnd),
-    query: decodeQueryText(buffer, queryFrom, queryEnd < 0 ? to : queryEnd, Math.max(bytes, 0)),
+    query: decodeQueryText(buffer, queryFrom, queryEnd < 0 ? to : queryEnd, Math.max(bytes, 0), maxBytes),
   };
 }
 
@@ -73,8 +80,15 @@ function decodeName(buffer: Buffer, from: number, to: number): string {
   return from === to ? '' : decodeText(buffer, from, to);
 }
 
-function decodeQueryText(buffer: Buffer, from: number, to: number, bytes: number): QueryText {
-  const available = Math.max(to - from, 0);
+function decodeQueryText(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  bytes: number,
+  maxBytes: number,
+): QueryText {
+  const available = Math.min(Math.max(to - from, 0), maxBytes);
   if (available >= bytes) return { text: decodeText(buffer, from, from + bytes), bytes, truncated: false };
-  return { text: decodeText(buffer, from, characterBoundary(buffer, from, to)), bytes, truncated: true };
+  const end = characterBoundary(buffer, from, from + available);
+  return { text: decodeText(buffer, from, end), bytes, truncated: true };
 }

@@ -1,18 +1,21 @@
 import { decodeText, endOfString } from './text.ts';
 
 /** Request codes that stand where a StartupMessage has its version (src/include/libpq/pqcomm.h). */
-const CANCEL_REQUEST = 80877102;
-const SSL_REQUEST = 80877103;
-const GSSENC_REQUEST = 80877104;
+export const CANCEL_REQUEST = 80877102;
+export const SSL_REQUEST = 80877103;
+export const GSSENC_REQUEST = 80877104;
 
-/** MAX_STARTUP_PACKET_LENGTH of src/include/libpq/pqcomm.h: the server refuses more. */
-export const MAX_STARTUP_PACKET_BYTES = 10_000;
+/**
+ * What the server takes, and no more: MAX_STARTUP_PACKET_LENGTH of src/include/libpq/pqcomm.h and the length field,
+ * which ProcessStartupPacket (src/backend/tcop/backend_startup.c) leaves out before it compares.
+ */
+export const MAX_STARTUP_PACKET_BYTES = 10_004;
 const MIN_STARTUP_PACKET_BYTES = 8;
 
 /** One packet of the untyped phase. `packet` holds all its bytes, length field included. */
 export type StartupPacket =
-  | { readonly kind: 'ssl_request' }
-  | { readonly kind: 'gssenc_request' }
+  | { readonly kind: 'ssl_request'; readonly packet: Buffer }
+  | { readonly kind: 'gssenc_request'; readonly packet: Buffer }
   | {
       readonly kind: 'cancel_request';
       readonly packet: Buffer;
@@ -27,7 +30,7 @@ export type StartupPacket =
       readonly parameters: ReadonlyMap<string, string>;
     };
 
-/** The client sent what cannot be a start-up packet. `bytes` are all that it sent of it. */
+/** The client sent what cannot be a start-up packet. `length` is what its length field says, read as unsigned. */
 export interface NotAStartupPacket {
   readonly kind: 'invalid';
   readonly length: number;
@@ -86,9 +89,9 @@ function decodeStartupPacket(packet: Buffer): StartupPacket | NotAStartupPacket 
   const code = packet.readUInt32BE(4);
   switch (code) {
     case SSL_REQUEST:
-      return { kind: 'ssl_request' };
+      return { kind: 'ssl_request', packet };
     case GSSENC_REQUEST:
-      return { kind: 'gssenc_request' };
+      return { kind: 'gssenc_request', packet };
     case CANCEL_REQUEST:
       if (packet.length < 16) return { kind: 'invalid', length: packet.length };
       return { kind: 'cancel_request', packet, processId: packet.readInt32BE(8), key: packet.subarray(12) };

@@ -10,10 +10,7 @@ export function endOfString(buffer: Buffer, from: number, to: number): number {
   return at < 0 || at >= to ? -1 : at;
 }
 
-/**
- * Decodes `buffer[from, to)` as UTF-8, leaving out a character that is cut off at the end. Bytes that are no UTF-8
- * (another client_encoding) become U+FFFD.
- */
+/** Decodes `buffer[from, to)` as UTF-8. Bytes that are no UTF-8 (another client_encoding) become U+FFFD. */
 export function decodeText(buffer: Buffer, from: number, to: number): string {
   return buffer.toString('utf8', from, to);
 }

@@ -13,6 +13,7 @@ import {
   S,
   type Story,
 } from '../support/story.ts';
+import { randomStory } from '../support/random_story.ts';
 import { STORIES } from '../support/stories.ts';
 
 const linesOf = (story: Story): Line[] => [...OPENING, ...story.lines];
@@ -112,6 +113,21 @@ for (const story of STORIES) {
     }
   });
 }
+
+describe('random conversations', () => {
+  const lengths = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 10 });
+  const overtakes = fc.array(fc.boolean(), { minLength: 1, maxLength: 40 });
+
+  it('book each message to its owner, in any pieces, however far the replies lag behind', () => {
+    fc.assert(
+      fc.property(randomStory, lengths, overtakes, (story, pieces, late) => {
+        const lines = [...OPENING, ...lag(story.lines, late)];
+        assertBooked(relay(cutInto(chunksOf(lines), pieces)), story, lines);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
 
 describe('conservation', () => {
   it('holds for every prefix of every story, at any moment', () => {

@@ -157,9 +157,14 @@ export class CountingClient {
     assert.deepEqual(theirs, mine, 'bytes and messages by statement');
     for (const account of ['startup', 'async', 'control'] as const) {
       const { R, S } = this.figures(account);
-      assert.deepEqual(session.accounts[account], { R: R.bytes, S: S.bytes }, account);
+      const { R: bytesR, S: bytesS, messages } = session.accounts[account];
+      assert.deepEqual(
+        { R: [bytesR, messages.R], S: [bytesS, messages.S] },
+        { R: [R.bytes, R.messages], S: [S.bytes, S.messages] },
+        account,
+      );
     }
-    assert.deepEqual(session.accounts.opaque, { R: 0, S: 0 }, 'opaque');
+    assert.deepEqual([session.accounts.opaque.R, session.accounts.opaque.S], [0, 0], 'opaque');
     for (const direction of ['R', 'S'] as const) {
       const all = [...this.#books.values()].map((figures) => figures[direction]);
       const bytes = all.reduce((sum, one) => sum + one.bytes, 0);

@@ -4,9 +4,9 @@ import { after } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
-import type { ProxyOptions } from '../../src/proxy/options.ts';
+import { PROXY_DEFAULTS, type ProxyOptions } from '../../src/proxy/options.ts';
 import { type Proxy, startProxy } from '../../src/proxy/proxy.ts';
-import type { FlowRecord, ReportRecord, SessionRecord } from '../../src/report/model.ts';
+import type { AccountRecord, FlowRecord, ReportRecord, SessionRecord } from '../../src/report/model.ts';
 
 /** `host` and `port` are what a client library takes to connect. */
 export interface RunningProxy {
@@ -24,12 +24,9 @@ export async function proxyBefore(
   const proxy = await startProxy({
     listen: [{ host: '127.0.0.1', port: 0 }],
     upstream: { host: server.host, port: server.port },
+    ...PROXY_DEFAULTS,
     maxSessionsKept: 10_007,
-    maxQueryBytes: 1024,
     maxStatementsKept: 100_003,
-    connectTimeoutMs: 10_000,
-    startupTimeoutMs: 10_000,
-    cancelTimeoutMs: 10_000,
     log: pino({ level: 'silent' }),
     ...options,
   });
@@ -45,6 +42,7 @@ export async function proxyBefore(
       const report = proxy.report();
       assertConserved(report);
       for (const session of report.sessions) assertOperationsBooked(session);
+      assertFingerprinted(report);
       return report;
     },
   };
@@ -76,11 +74,13 @@ function assertSessionConserved(session: SessionRecord): void {
   const { client, server } = session.wire;
   const { accounts, undelivered } = session;
   for (const direction of ['R', 'S'] as const) {
-    const { statement, startup, async, control, opaque } = accounts;
-    const booked = [statement, startup, async, control, opaque].reduce((sum, one) => sum + one[direction], 0);
-    assert.equal(booked, session[direction].bytes, `${name}: sum of the accounts, ${direction}`);
-    const { bytes } = sumOf([...session.statements.map((one) => one[direction]), session.dropped[direction]]);
-    assert.equal(bytes, statement[direction], `${name}: sum of the statements, ${direction}`);
+    const flows = Object.values(accounts).map((account: AccountRecord) => flowOf(account, direction));
+    assert.deepEqual(sumOf(flows), session[direction], `${name}: sum of the accounts, ${direction}`);
+    assert.deepEqual(
+      sumOf([...session.statements.map((one) => one[direction]), session.dropped[direction]]),
+      flowOf(accounts.statement, direction),
+      `${name}: sum of the statements, ${direction}`,
+    );
   }
   assert.equal(session.statements.length + session.dropped.statements, session.statement_count, name);
   assert.equal(client.bytes_in - client.own_in, session.R.bytes, `${name}: read from the client`);
@@ -102,6 +102,38 @@ function assertOperationsBooked(session: SessionRecord): void {
     [client.reads, server.writes, server.reads, client.writes],
     `session ${session.id}: reads and writes`,
   );
+}
+
+/** The cumulative figures by fingerprint are those of all statements, when all have ended. */
+function assertFingerprinted(report: ReportRecord): void {
+  const { sessions, statements, dropped } = report;
+  const seen = sessions.reduce((sum, session) => sum + session.statement_count, dropped.statements);
+  const counted = statements.reduce((sum, { calls, prepares }) => sum + calls + prepares, 0);
+  assert.equal(counted, seen, 'calls and prepares of all fingerprints');
+  const ended = statements.reduce((sum, { outcomes }) => sum + sumOfValues(outcomes), 0);
+  assert.equal(ended, seen, 'outcomes of all fingerprints');
+  if (dropped.sessions > 0) return;
+  for (const direction of ['R', 'S'] as const) {
+    assert.deepEqual(
+      sumOf(statements.map((statement) => statement[direction])),
+      sumOf(sessions.map(({ accounts }) => flowOf(accounts.statement, direction))),
+      `figures of all fingerprints, ${direction}`,
+    );
+  }
+}
+
+function sumOfValues(numbers: Readonly<Record<string, number>>): number {
+  return Object.values(numbers).reduce((sum, number) => sum + number, 0);
+}
+
+function flowOf(account: AccountRecord, direction: 'R' | 'S'): FlowRecord {
+  const { messages, reads, writes } = account;
+  return {
+    bytes: account[direction],
+    messages: messages[direction],
+    reads: reads[direction],
+    writes: writes[direction],
+  };
 }
 
 export function sumOf(flows: readonly FlowRecord[]): FlowRecord {

@@ -1,0 +1,43 @@
+/**
+ * Remembers what was found out about a text. It has two generations: when the young one is full it becomes the old
+ * one, whose texts are forgotten at the next change unless they are asked for. So a hit costs one look-up, and what is
+ * used often stays.
+ */
+export class TextCache<Value> {
+  readonly #maxTexts: number;
+  readonly #maxCharacters: number;
+  #young = new Map<string, Value>();
+  #old = new Map<string, Value>();
+  /** Characters of the young texts. */
+  #characters = 0;
+
+  /** Limits of one generation. */
+  constructor(maxTexts: number, maxCharacters: number) {
+    this.#maxTexts = maxTexts;
+    this.#maxCharacters = maxCharacters;
+  }
+
+  get(text: string): Value | undefined {
+    const young = this.#young.get(text);
+    if (young !== undefined) return young;
+    const old = this.#old.get(text);
+    if (old !== undefined) this.set(text, old);
+    return old;
+  }
+
+  /** A text that is longer than a generation may be is not remembered. */
+  set(text: string, value: Value): void {
+    if (text.length > this.#maxCharacters) return;
+    if (this.#young.has(text)) this.#characters -= text.length;
+    else if (this.#young.size >= this.#maxTexts) this.#age();
+    if (this.#characters + text.length > this.#maxCharacters) this.#age();
+    this.#young.set(text, value);
+    this.#characters += text.length;
+  }
+
+  #age(): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#characters = 0;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Logger } from 'pino';
+import type { SessionIdentity, StatementRecord } from '../report/model.ts';
+import { sessionIdentity, statementRecord } from '../report/session_record.ts';
+import { SteadyClock } from '../report/steady_clock.ts';
+import type { Session } from '../session/session.ts';
+import type { Statement } from '../session/statement.ts';
+import { type AppendSink, openAppendSink } from './append_sink.ts';
+import { LineWriter } from './line_writer.ts';
+import type { Sink } from './sink.ts';
+
+/** A line of the statement log: the statement as in the report, and whose it is. */
+export interface StatementLogRecord extends SessionIdentity, StatementRecord {
+  /** The session's id. */
+  session: number;
+}
+
+/** One JSON line per finished statement, written in the background; see {@link LineWriter} for what is dropped. */
+export class StatementLog {
+  readonly #clock = new SteadyClock();
+  readonly #writer: LineWriter;
+  readonly #file: AppendSink | null;
+
+  private constructor(sink: Sink, file: AppendSink | null, log: Logger) {
+    this.#writer = new LineWriter(sink, 'statement log', log);
+    this.#file = file;
+  }
+
+  /** Appends to a file, which is created when it is missing; rejects when it cannot be opened. */
+  static async toFile(path: string, log: Logger): Promise<StatementLog> {
+    const file = await openAppendSink(path);
+    return new StatementLog(file, file, log);
+  }
+
+  static toSink(sink: Sink, log: Logger): StatementLog {
+    return new StatementLog(sink, null, log);
+  }
+
+  /** Lines that were not written. */
+  get dropped(): number {
+    return this.#writer.dropped;
+  }
+
+  /** Enters a statement whose figures are final. */
+  write(session: Session, statement: Statement): void {
+    const record: StatementLogRecord = {
+      session: session.id,
+      ...sessionIdentity(session),
+      ...statementRecord(statement, this.#clock),
+    };
+    this.#writer.write(`${JSON.stringify(record)}\n`);
+  }
+
+  /** Opens the file anew before the next line: call it when the file was moved away. */
+  reopen(): void {
+    this.#file?.reopen();
+  }
+
+  close(): Promise<void> {
+    return this.#writer.close();
+  }
+}

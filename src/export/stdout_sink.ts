@@ -1,0 +1,43 @@
+import { write } from 'node:fs';
+import { promisify } from 'node:util';
+import { type Sink, Turns, batches } from './sink.ts';
+import { writeFully } from './write_fully.ts';
+
+const STDOUT = 1;
+
+const writeAt = promisify(write);
+
+/**
+ * Standard output as a sink that never holds up the event loop. Node writes to a pipe in the background, but to a
+ * terminal at once: a terminal paused with Ctrl-S would stop every session. So all but pipes are written by a thread.
+ */
+export function stdoutSink(): Sink {
+  const turns = new Turns();
+  const { stdout } = process;
+  const isPipe = !stdout.isTTY && !isFile();
+  // Each write reports its own error; unheard, the event would end the process.
+  if (isPipe) stdout.on('error', () => undefined);
+  const writeBatch = isPipe ? throughStream : throughThread;
+  return {
+    write: (pieces) =>
+      turns.next(async () => {
+        for (const batch of batches(pieces)) await writeBatch(batch);
+      }),
+    close: () => turns.next(() => Promise.resolve()),
+  };
+}
+
+/** Node gives a redirected standard output a stream that writes at once, without the means of a socket. */
+function isFile(): boolean {
+  return !('connecting' in process.stdout);
+}
+
+function throughStream(batch: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(batch, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function throughThread(batch: string): Promise<void> {
+  return writeFully((bytes) => writeAt(STDOUT, bytes, 0, bytes.length, null), batch);
+}

@@ -1,0 +1,176 @@
+import type { FlowRecord, SessionRecord, StatementRecord } from './model.ts';
+
+/** What a row of the CSV report books: a statement, an account of a session, or what was not kept one by one. */
+export interface CsvRow {
+  /** Null for the sessions that were not kept. */
+  readonly session: SessionRecord | null;
+  readonly kind: StatementRecord['kind'] | 'startup' | 'async' | 'control' | 'opaque' | 'dropped';
+  readonly statement: StatementRecord | null;
+  /** Statements in this row. */
+  readonly statements: number;
+  readonly R: FlowRecord;
+  readonly S: FlowRecord;
+}
+
+export type CsvValue = string | number | boolean | null;
+
+export interface CsvColumn {
+  readonly name: string;
+  readonly unit: string;
+  readonly describe: string;
+  readonly value: (row: CsvRow) => CsvValue;
+}
+
+const TEXT = 'text';
+const COUNT = 'count';
+const BYTES = 'bytes';
+const MICROSECONDS = 'µs';
+const TIMESTAMP = 'ISO 8601, UTC';
+
+function column(name: string, unit: string, describe: string, value: CsvColumn['value']): CsvColumn {
+  return { name, unit, describe, value };
+}
+
+function ofSession(
+  name: string,
+  unit: string,
+  describe: string,
+  value: (session: SessionRecord) => CsvValue,
+): CsvColumn {
+  return column(name, unit, describe, ({ session }) => (session === null ? null : value(session)));
+}
+
+function ofStatement(
+  name: string,
+  unit: string,
+  describe: string,
+  value: (statement: StatementRecord) => CsvValue,
+): CsvColumn {
+  return column(name, unit, describe, ({ statement }) => (statement === null ? null : value(statement)));
+}
+
+/** The columns of the CSV report, in their order. */
+export const CSV_COLUMNS: readonly CsvColumn[] = [
+  ofSession('session', 'id', 'the session; empty for sessions that were not kept', ({ id }) => id),
+  ofSession(
+    'client_address',
+    TEXT,
+    "the client's address; the path of the socket for a Unix-domain connection",
+    ({ client }) => client.address,
+  ),
+  ofSession(
+    'client_port',
+    'port',
+    "the client's port; 0 for a Unix-domain connection",
+    ({ client }) => client.port,
+  ),
+  ofSession(
+    'server_address',
+    TEXT,
+    "the server's address or socket path; empty for a session that never reached it",
+    ({ server }) => server?.address ?? null,
+  ),
+  ofSession(
+    'server_port',
+    'port',
+    "the server's port; 0 for a Unix-domain connection",
+    ({ server }) => server?.port ?? null,
+  ),
+  ofSession(
+    'backend_pid',
+    'process id',
+    'the PostgreSQL backend, as it told the client',
+    ({ backend_pid }) => backend_pid,
+  ),
+  ofSession('user', TEXT, 'the user that the client named', ({ user }) => user),
+  ofSession(
+    'database',
+    TEXT,
+    "the database that the client named, or else the user's name",
+    (s) => s.database,
+  ),
+  ofSession(
+    'application_name',
+    TEXT,
+    'as the server last reported it, or else as the client gave it',
+    (s) => s.application_name,
+  ),
+  ofSession('session_started_at', TIMESTAMP, 'when the client connected', ({ started_at }) => started_at),
+  ofSession(
+    'session_ended_at',
+    TIMESTAMP,
+    'when both connections had gone; empty while open',
+    ({ ended_at }) => ended_at,
+  ),
+  ofSession('end_reason', TEXT, 'why the session ended; empty while open', ({ end_reason }) => end_reason),
+  ofSession('balanced', 'true or false', "the session's books balance", ({ balanced }) => balanced),
+  ofSession('kernel_verdict', TEXT, "whether the kernel's count agrees", ({ kernel }) => kernel.verdict),
+  column(
+    'kind',
+    TEXT,
+    'the kind of statement, or the account of the session that the row holds: `startup`, `async`, `control`, ' +
+      '`opaque`; `dropped` is what was not kept one by one',
+    ({ kind }) => kind,
+  ),
+  column(
+    'statements',
+    COUNT,
+    'statements in this row: 1 for a statement, 0 for an account, any number for `dropped`',
+    ({ statements }) => statements,
+  ),
+  ofStatement('seq', 'number', "the statement's place in its session, from 1", ({ seq }) => seq),
+  ofStatement(
+    'query',
+    TEXT,
+    'its SQL, as much as was kept; empty when it was not seen',
+    ({ query }) => query,
+  ),
+  ofStatement('query_bytes', BYTES, 'length of the whole SQL', ({ query_bytes }) => query_bytes),
+  ofStatement('query_truncated', 'true or false', '`query` is not the whole SQL', (s) => s.query_truncated),
+  ofStatement('fingerprint', TEXT, 'same for statements that differ in literals only', (s) => s.fingerprint),
+  ofStatement('outcome', TEXT, '`ok`, `error`, `cancelled`, `aborted` or `open`', ({ outcome }) => outcome),
+  ofStatement('sqlstate', TEXT, 'the code of its error', ({ sqlstate }) => sqlstate),
+  ofStatement('tag', TEXT, 'its last command tag', ({ tag }) => tag),
+  ofStatement('rows', COUNT, 'rows returned or affected, of the last command', ({ rows }) => rows),
+  ofStatement('fetches', COUNT, 'Execute messages', ({ fetches }) => fetches),
+  ofStatement('completions', COUNT, 'SQL commands that completed', ({ completions }) => completions),
+  ofStatement('started_at', TIMESTAMP, 'when its first byte was seen', ({ time }) => time.started_at),
+  ofStatement(
+    'duration_us',
+    MICROSECONDS,
+    'first request byte seen until last reply byte handed on; empty while open',
+    ({ time }) => time.duration_us,
+  ),
+  ofStatement(
+    'first_byte_us',
+    MICROSECONDS,
+    'first request byte seen until first reply byte seen',
+    ({ time }) => time.first_byte_us,
+  ),
+  ofStatement(
+    'streaming_us',
+    MICROSECONDS,
+    'first reply byte seen until last reply byte handed on',
+    ({ time }) => time.streaming_us,
+  ),
+  ofStatement(
+    'client_stall_us',
+    MICROSECONDS,
+    'the client did not take what the server sent',
+    ({ time }) => time.client_stall_us,
+  ),
+  ofStatement(
+    'server_stall_us',
+    MICROSECONDS,
+    'the server did not take what the client sent',
+    ({ time }) => time.server_stall_us,
+  ),
+  column('R_bytes', BYTES, 'protocol bytes from client to server', ({ R }) => R.bytes),
+  column('R_messages', COUNT, 'protocol messages from client to server', ({ R }) => R.messages),
+  column('R_reads', COUNT, 'socket reads from the client that moved bytes', ({ R }) => R.reads),
+  column('R_writes', COUNT, 'socket writes to the server that moved bytes', ({ R }) => R.writes),
+  column('S_bytes', BYTES, 'protocol bytes from server to client', ({ S }) => S.bytes),
+  column('S_messages', COUNT, 'protocol messages from server to client', ({ S }) => S.messages),
+  column('S_reads', COUNT, 'socket reads from the server that moved bytes', ({ S }) => S.reads),
+  column('S_writes', COUNT, 'socket writes to the client that moved bytes', ({ S }) => S.writes),
+];

@@ -1,0 +1,178 @@
+import { escapeCell, escapeLine } from './escape.ts';
+import { flowLines, formatEndpoint, queryText } from './flow_lines.ts';
+import type { FingerprintRecord, FlowRecord, ReportRecord, SessionRecord, StatementRecord } from './model.ts';
+import { type Column, tableLines } from './table.ts';
+import { formatBytes, formatDuration } from './units.ts';
+
+/** Separates the live blocks from the sums over sessions, as it always has. */
+export const END_LINE = '----------END----------';
+
+/** Rows of a table of the largest. */
+const TOP = 20;
+
+interface Placed {
+  readonly session: SessionRecord;
+  readonly statement: StatementRecord;
+  readonly durationUs: number;
+}
+
+const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
+  { name: 'session', align: 'right', cell: ({ id }) => String(id) },
+  { name: 'client', align: 'left', cell: ({ client }) => formatEndpoint(client), max: 21, cut: 'start' },
+  { name: 'user@database', align: 'left', cell: userAtDatabase, max: 18 },
+  { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
+  { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
+  { name: 'active', align: 'right', cell: (session) => formatDuration(activeUs(session)) },
+  { name: 'idle', align: 'right', cell: ({ time }) => formatDuration(time.idle_us) },
+  { name: 'c-stall', align: 'right', cell: ({ time }) => formatDuration(time.client_stall_us) },
+  { name: 's-stall', align: 'right', cell: ({ time }) => formatDuration(time.server_stall_us) },
+  { name: 'books', align: 'left', cell: ({ balanced }) => (balanced ? 'balanced' : 'UNBALANCED') },
+  { name: 'kernel', align: 'left', cell: ({ kernel }) => kernel.verdict },
+];
+
+const STATEMENT_COLUMNS: readonly Column<Placed>[] = [
+  { name: 'session', align: 'right', cell: ({ session }) => String(session.id) },
+  { name: 'seq', align: 'right', cell: ({ statement }) => String(statement.seq) },
+  { name: 'kind', align: 'left', cell: ({ statement }) => statement.kind },
+  { name: 'outcome', align: 'left', cell: ({ statement }) => statement.outcome },
+  { name: 'rows', align: 'right', cell: ({ statement }) => String(statement.rows ?? '-') },
+  { name: 'R', align: 'right', cell: ({ statement }) => formatBytes(statement.R.bytes) },
+  { name: 'S', align: 'right', cell: ({ statement }) => formatBytes(statement.S.bytes) },
+  { name: 'duration', align: 'right', cell: ({ durationUs }) => formatDuration(durationUs) },
+  {
+    name: 'c-stall',
+    align: 'right',
+    cell: ({ statement }) => formatDuration(statement.time.client_stall_us),
+  },
+  {
+    name: 's-stall',
+    align: 'right',
+    cell: ({ statement }) => formatDuration(statement.time.server_stall_us),
+  },
+  { name: 'query', align: 'left', cell: ({ statement }) => queryText(statement, escapeCell) },
+];
+
+const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
+  { name: 'calls', align: 'right', cell: ({ calls }) => String(calls) },
+  { name: 'errors', align: 'right', cell: ({ errors }) => String(errors) },
+  { name: 'rows', align: 'right', cell: ({ rows }) => String(rows) },
+  { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
+  { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
+  { name: 'total', align: 'right', cell: ({ total_us }) => formatDuration(total_us) },
+  { name: 'p95', align: 'right', cell: ({ duration_us }) => formatDuration(duration_us.p95) },
+  { name: 'c-stall', align: 'right', cell: ({ client_stall_us }) => formatDuration(client_stall_us) },
+  { name: 's-stall', align: 'right', cell: ({ server_stall_us }) => formatDuration(server_stall_us) },
+  { name: 'query', align: 'left', cell: ({ query }) => (query === null ? '(other)' : escapeCell(query)) },
+];
+
+const LEGEND = [
+  'R: client to server; S: server to client; active, idle: the server owed an answer, or not;',
+  'c-stall: the client did not take what was sent to it; s-stall: the server did not',
+];
+
+/** The report for people: the lines that scripts have parsed since 2013, then tables. Yields whole lines. */
+export function* renderText(report: ReportRecord): Generator<string> {
+  const { sessions } = report;
+  yield `${END_LINE}\n`;
+  for (const session of sessions) {
+    const { client, server, R, S } = session;
+    yield* lines(flowLines({ client, server, R, S, us: activeUs(session) }));
+  }
+  if (sessions.length > 0) {
+    yield* lines(['', ...LEGEND, '', `sessions by bytes (${sessions.length})`]);
+    yield* lines(withRemarks(tableLines(SESSION_COLUMNS, sessions), sessions));
+  }
+  yield* top('statements', STATEMENT_COLUMNS, placedStatements(report), ({ statement }) =>
+    bothBytes(statement),
+  );
+  yield* top('normalized statements', FINGERPRINT_COLUMNS, report.statements, bothBytes);
+  yield* lines(['', ...totalLines(report)]);
+}
+
+function* lines(all: readonly string[]): Generator<string> {
+  for (const line of all) yield `${line}\n`;
+}
+
+function* top<Row>(
+  what: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  bytes: (row: Row) => number,
+): Generator<string> {
+  if (rows.length === 0) return;
+  const largest = rows.toSorted((a, b) => bytes(b) - bytes(a)).slice(0, TOP);
+  const count = largest.length < rows.length ? `${largest.length} of ${rows.length}` : String(rows.length);
+  yield* lines(['', `${what} by bytes (${count})`, ...tableLines(columns, largest)]);
+}
+
+/** Below the line of a session that ended badly, does not balance or was not kept whole: a sentence each. */
+function withRemarks(table: readonly string[], sessions: readonly SessionRecord[]): string[] {
+  // The table's first line is its header.
+  return table.flatMap((line, at) => (at === 0 ? [line] : [line].concat(remarks(sessions[at - 1]!))));
+}
+
+function remarks(session: SessionRecord): string[] {
+  const { imbalances, end_reason, end_detail, dropped } = session;
+  const found = imbalances.map((sentence) => `UNBALANCED: ${sentence}`);
+  if (end_reason === 'aborted' || end_reason === 'refused' || end_detail !== null) {
+    const detail = end_detail === null ? '' : `: ${escapeLine(end_detail)}`;
+    found.push(`${end_reason ?? 'open'}${detail}`);
+  }
+  if (dropped.statements > 0) {
+    found.push(
+      `${dropped.statements} statements not kept: ` +
+        `R ${formatBytes(dropped.R.bytes)}, S ${formatBytes(dropped.S.bytes)}`,
+    );
+  }
+  return found.map((remark) => `        ${remark}`);
+}
+
+function totalLines({ totals, dropped, sessions, cancels }: ReportRecord): string[] {
+  const unbalanced = dropped.unbalanced + sessions.filter(({ balanced }) => !balanced).length;
+  const found = [
+    `total R: ${flowFigures(totals.R)}`,
+    `total S: ${flowFigures(totals.S)}`,
+    `sessions: ${sessions.length + dropped.sessions}, unbalanced: ${unbalanced}`,
+  ];
+  if (cancels.length + dropped.cancels > 0) {
+    const undelivered = cancels.filter(({ delivered_at }) => delivered_at === null).length;
+    found.push(
+      `cancel requests: ${cancels.length + dropped.cancels}, of those listed undelivered: ${undelivered}`,
+    );
+  }
+  if (dropped.sessions > 0) {
+    found.push(
+      `dropped (in the totals, not listed): ${dropped.sessions} sessions, ${dropped.statements} statements, ` +
+        `R ${formatBytes(dropped.R.bytes)}, S ${formatBytes(dropped.S.bytes)}`,
+    );
+  }
+  return found;
+}
+
+function flowFigures({ bytes, messages, reads, writes }: FlowRecord): string {
+  return `${bytes} bytes (${formatBytes(bytes)}), ${messages} messages, ${reads} reads, ${writes} writes`;
+}
+
+function placedStatements(report: ReportRecord): Placed[] {
+  const now = Date.parse(report.ended_at);
+  return report.sessions.flatMap((session) =>
+    session.statements.map((statement) => {
+      const { duration_us, started_at } = statement.time;
+      // An open statement has no duration yet: it has run until the report was taken.
+      const durationUs = duration_us ?? Math.max(0, now - Date.parse(started_at)) * 1000;
+      return { session, statement, durationUs };
+    }),
+  );
+}
+
+function activeUs({ time }: SessionRecord): number {
+  return Math.max(0, time.duration_us - time.idle_us);
+}
+
+function bothBytes({ R, S }: { readonly R: FlowRecord; readonly S: FlowRecord }): number {
+  return R.bytes + S.bytes;
+}
+
+function userAtDatabase({ user, database }: SessionRecord): string {
+  return escapeLine(user === null && database === null ? '-' : `${user ?? '-'}@${database ?? '-'}`);
+}

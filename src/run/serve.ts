@@ -1,0 +1,132 @@
+import type { Logger } from 'pino';
+import { LiveOutput } from '../export/live.ts';
+import { type Sink, Turns } from '../export/sink.ts';
+import { StatementLog } from '../export/statement_log.ts';
+import { stdoutSink } from '../export/stdout_sink.ts';
+import type { ProxyOptions } from '../proxy/options.ts';
+import { type Proxy, startProxy } from '../proxy/proxy.ts';
+import { escapeLine } from '../report/escape.ts';
+import type { ReportRecord } from '../report/model.ts';
+import { formatAddress } from '../relay/address.ts';
+import type { ProxySettings } from '../settings/proxy_settings.ts';
+import { describeError } from './describe_error.ts';
+import { createLogger } from './logger.ts';
+import { writeReport } from './report_output.ts';
+import { Signals } from './signals.ts';
+import { Trace } from './trace.ts';
+
+/** What the proxy writes while it runs. */
+interface Outputs {
+  readonly statementLog: StatementLog | null;
+  readonly live: LiveOutput | null;
+  readonly trace: Trace | null;
+}
+
+/**
+ * The life of `pgnetflow proxy`: opens the outputs, starts the proxy, says where it listens, dumps the report when
+ * signalled, and ends with the last report on SIGINT or SIGTERM.
+ *
+ * @throws when it cannot start, or when the last report is not where it should be
+ */
+export async function serve(settings: ProxySettings): Promise<void> {
+  const log = createLogger(settings['log-level']);
+  const signals = new Signals();
+  process.on('uncaughtException', (error) => die(error, log));
+  try {
+    await run(settings, log, signals);
+  } catch (error) {
+    // Whoever catches this prints one line; the stack is here for those who ask for it.
+    log.debug({ err: error }, 'failed');
+    throw error;
+  } finally {
+    signals.release();
+  }
+}
+
+async function run(settings: ProxySettings, log: Logger, signals: Signals): Promise<void> {
+  const stdout = stdoutSink();
+  const outputs = await openOutputs(settings, stdout, log);
+  let proxy: Proxy;
+  try {
+    proxy = await startProxy(proxyOptions(settings, outputs, log));
+  } catch (error) {
+    await closeOutputs(outputs);
+    throw error;
+  }
+
+  const dumps = new Turns();
+  const write = (report: ReportRecord): Promise<void> =>
+    writeReport(report, settings.report, settings['report-file'], stdout);
+  const dumpNow = async (): Promise<void> => {
+    try {
+      await dumps.next(() => write(proxy.report()));
+    } catch (error) {
+      log.error(describeError(error));
+    }
+  };
+
+  const stopped = signals.stopRequested({
+    dump: () => void dumpNow(),
+    // Without a file to reopen, the terminal has gone: end as on SIGTERM.
+    hangUp: outputs.statementLog === null ? null : () => outputs.statementLog?.reopen(),
+  });
+  const listens = proxy.addresses.map(formatAddress).join(', ');
+  process.stderr.write(
+    `${escapeLine(`pgnetflow listens on ${listens} and forwards to ${formatAddress(settings.upstream)}`)}\n`,
+  );
+
+  log.debug({ signal: await stopped }, 'stopping');
+  const report = proxy.stop();
+  try {
+    await closeOutputs(outputs);
+  } finally {
+    await dumps.next(() => write(report));
+  }
+}
+
+async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): Promise<Outputs> {
+  const target = settings['statement-log'];
+  const trace = settings.trace === null ? null : Trace.open(settings.trace, log);
+  const statementLog =
+    target === null
+      ? null
+      : target === '-'
+        ? StatementLog.toSink(stdout, log)
+        : await StatementLog.toFile(target, log);
+  return { statementLog, trace, live: settings.live ? new LiveOutput(stdout, log) : null };
+}
+
+async function closeOutputs({ statementLog, live, trace }: Outputs): Promise<void> {
+  const results = await Promise.allSettled([statementLog?.close(), live?.close(), trace?.close()]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): ProxyOptions {
+  const { statementLog, live, trace } = outputs;
+  return {
+    listen: settings.listen,
+    upstream: settings.upstream,
+    maxQueryBytes: settings['max-query-bytes'],
+    maxStatementsKept: settings['max-statements-kept'],
+    maxSessionsKept: settings['max-sessions-kept'],
+    maxFingerprints: settings['max-fingerprints'],
+    connectTimeoutMs: settings['connect-timeout'],
+    startupTimeoutMs: settings['startup-timeout'],
+    cancelTimeoutMs: settings['cancel-timeout'],
+    log,
+    ...((statementLog !== null || live !== null) && {
+      onStatement: (session, statement) => {
+        statementLog?.write(session, statement);
+        live?.write(session, statement);
+      },
+    }),
+    ...(trace !== null && { tap: (session) => trace.tap(session) }),
+  };
+}
+
+/** A defect: say so in one line and end, for nothing can be trusted any more. */
+function die(error: unknown, log: Logger): void {
+  log.debug({ err: error }, 'uncaught');
+  process.stderr.write(`pgnetflow: internal error: ${describeError(error)}\n`);
+  process.exit(1);
+}

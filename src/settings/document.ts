@@ -1,0 +1,78 @@
+import { CONFIG_SETTING, PROXY_SETTINGS } from './proxy_settings.ts';
+import { type Kind, type Setting, type Unit, environmentName } from './setting.ts';
+
+const UNITS: Readonly<Record<Unit, string>> = {
+  bytes: 'bytes',
+  seconds: 'seconds, may have decimals',
+  statements: 'statements',
+  sessions: 'sessions',
+  fingerprints: 'fingerprints',
+  rows: 'rows',
+  address: 'address',
+  file: 'path of a file',
+  name: 'one of the names',
+  none: '`true` or `false`',
+};
+
+/** `docs/configuration.md`, made from the table of settings. */
+export function configurationDocument(): string {
+  const rows = Object.entries(PROXY_SETTINGS).map(([name, setting]) => row(name, setting, `\`${name}\``));
+  return `# Configuration
+
+<!-- Made by \`npm run docs\` from src/settings/proxy_settings.ts. -->
+
+Every setting of \`pgnetflow proxy\` can be given as a flag, as an environment variable, or in a YAML file named by
+\`--config\`. A flag comes before the variable, the variable before the file, the file before the default. A variable
+that is empty counts as not set. An unknown flag or key is an error that names the nearest right one; variables that
+pgnetflow does not know are left alone.
+
+| flag | what it does | unit | default | environment | key in the file |
+| --- | --- | --- | --- | --- | --- |
+${[...rows, row('config', CONFIG_SETTING, '–')].join('\n')}
+
+\`listen\` may have several values: repeat the flag, separate them by commas in the variable, write a list in the file.
+
+\`\`\`yaml
+listen: [127.0.0.1:6432, /var/run/pgnetflow/.s.PGSQL.6432]
+upstream: /var/run/postgresql
+report: json
+report-file: /var/log/pgnetflow/report.json
+statement-log: /var/log/pgnetflow/statements.ndjson
+max-query-bytes: 1024
+\`\`\`
+
+## Addresses
+
+Of a \`postgres://\` URL the host and the port count (\`?host=\` and \`?port=\` too). User, password, database and other
+parameters are ignored: pgnetflow logs in nowhere, clients log in through it.
+
+## Standard output
+
+Standard output takes text for people (\`--live\`, \`--report text\`), or one machine-readable thing; pgnetflow refuses to
+mix them and names the way out. When nobody reads standard output any more, sessions go on, and what would have been
+printed is counted in the log.
+
+Report files and statement logs are readable by their owner only when pgnetflow makes them, for SQL texts hold data; a
+report that replaces a file keeps that file's mode. A report is written beside its file and renamed over it, so a reader
+finds the old report or the new one. If it cannot be written, it goes to standard output and the exit status is 1.
+
+## Signals
+
+| signal | effect |
+| --- | --- |
+| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, end with status 0 |
+| a second one | end at once with status 1 |
+| SIGUSR1 | write the report and go on |
+| SIGHUP | reopen the statement log; without \`--statement-log\`, the same as SIGTERM |
+
+Exit status: 0 fine, 1 failed, 2 wrong usage.
+`;
+}
+
+function row(name: string, setting: Setting<unknown> & { readonly kind: Kind }, key: string): string {
+  const flag = setting.placeholder === '' ? `\`--${name}\`` : `\`--${name} ${setting.placeholder}\``;
+  const byDefault =
+    setting.default === null ? (setting.kind === 'required' ? 'required' : '–') : `\`${setting.default}\``;
+  const describe = setting.describe.replaceAll('|', '\\|').replaceAll('*', '\\*');
+  return `| ${[flag, describe, UNITS[setting.unit], byDefault, `\`${environmentName(name)}\``, key].join(' | ')} |`;
+}

@@ -1,0 +1,85 @@
+import type { ConfigFile } from './config_file.ts';
+import { type Setting, type Settings, type Values, environmentName } from './setting.ts';
+import { UsageError } from './usage_error.ts';
+
+/** What was written where, before it is understood. */
+export interface Sources {
+  /** By the name of the setting; undefined is not given. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly config: ConfigFile | null;
+}
+
+interface Written {
+  /** As the user knows the place. */
+  readonly place: string;
+  readonly texts: readonly string[];
+}
+
+/**
+ * Values of a table of settings: a flag comes before the environment, that before the configuration file, and that
+ * before the default.
+ *
+ * @throws {UsageError} naming the place and what is wrong there
+ */
+export function resolveSettings<S extends Settings>(table: S, sources: Sources): Values<S> {
+  const values = Object.entries(table).map(([name, setting]) => [
+    name,
+    resolveSetting(name, setting, sources),
+  ]);
+  // Each value was made by its own setting.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return Object.fromEntries(values) as Values<S>;
+}
+
+/** One setting's value; see {@link resolveSettings}. */
+export function resolveSetting<T>(
+  name: string,
+  setting: Setting<T>,
+  sources: Sources,
+): T | readonly T[] | null {
+  const written =
+    fromFlag(name, setting, sources) ??
+    fromEnvironment(name, setting, sources) ??
+    fromConfig(name, sources) ??
+    (setting.default === null ? null : { place: 'default', texts: [setting.default] });
+  if (written === null) {
+    if (setting.kind !== 'required') return null;
+    throw new UsageError(`--${name} is missing; give it as --${name} ${setting.placeholder}`);
+  }
+  const { place, texts } = written;
+  if (setting.kind !== 'list' && texts.length !== 1) {
+    throw new UsageError(`${place}: takes one value, not ${texts.length}`);
+  }
+  const values = texts.map((text) => {
+    try {
+      if (text === '') throw new Error('has no value');
+      return setting.parse(text);
+    } catch (error) {
+      throw new UsageError(`${place}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  });
+  return setting.kind === 'list' ? values : values[0]!;
+}
+
+/** A flag without a value is read as true, which only a switch means. */
+function fromFlag(name: string, { kind }: Setting<unknown>, { flags }: Sources): Written | null {
+  const given = flags[name];
+  if (given === undefined) return null;
+  const items: unknown[] = Array.isArray(given) ? given : [given];
+  const texts = items.map((item) => (item === true && kind !== 'switch' ? '' : String(item)));
+  return { place: `--${name}`, texts };
+}
+
+/** An empty variable counts as not set; a list is separated by commas. */
+function fromEnvironment(name: string, { kind }: Setting<unknown>, { environment }: Sources): Written | null {
+  const place = environmentName(name);
+  const given = environment[place];
+  if (given === undefined || given === '') return null;
+  return { place, texts: kind === 'list' ? given.split(',').map((text) => text.trim()) : [given] };
+}
+
+function fromConfig(name: string, { config }: Sources): Written | null {
+  const texts = config?.values.get(name);
+  return config === null || texts === undefined ? null : { place: `${name} in ${config.path}`, texts };
+}

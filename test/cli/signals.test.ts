@@ -1,0 +1,133 @@
+import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { END_LINE } from '../../src/report/text.ts';
+import { Command, knock } from '../support/command.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'pgnetflow-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Nobody listens there: every session is refused. */
+const PROXY = ['proxy', '--upstream', '127.0.0.1:1', '--listen', '127.0.0.1:0', '--log-level', 'silent'];
+
+async function started(...args: string[]): Promise<{ command: Command; port: number }> {
+  const command = new Command([...PROXY, ...args]);
+  return { command, port: await command.listening() };
+}
+
+describe('the proxy', () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    it(`writes its report to standard output and ends well on ${signal}`, async () => {
+      const { command, port } = await started();
+      await knock(port);
+      command.kill(signal);
+      const { status, stdout, stderr } = await command.finished();
+      assert.equal(status, 0);
+      assert.ok(stdout.startsWith(`${END_LINE}\n-R-from:127.0.0.1:`), stdout);
+      assert.match(stdout, /\nsessions: 1, unbalanced: 0\n/);
+      assert.equal(stderr, `pgnetflow listens on 127.0.0.1:${port} and forwards to 127.0.0.1:1\n`);
+    });
+  }
+
+  it('dumps on SIGUSR1 and goes on, to the file when there is one', async () => {
+    const file = path.join(folder, 'dump.json');
+    const { command, port } = await started('--report', 'json', '--report-file', file);
+    assert.ok(!existsSync(file));
+    for (const expected of [1, 2, 3]) {
+      await knock(port);
+      command.kill('SIGUSR1');
+      // The file is replaced whole, so what is found in it is always a report.
+      while (!existsSync(file) || JSON.parse(readFileSync(file, 'utf8')).sessions.length !== expected) {
+        await new Promise(setImmediate);
+      }
+    }
+    await knock(port);
+    command.kill('SIGTERM');
+    const { status, stdout, stderr } = await command.finished();
+    assert.equal(status, 0);
+    assert.equal(stdout, '');
+    assert.equal(JSON.parse(readFileSync(file, 'utf8')).sessions.length, 4);
+    assert.ok(!stderr.includes('Debugger'));
+  });
+
+  it('dumps on SIGUSR1 to standard output when there is no file', async () => {
+    const { command } = await started('--report', 'csv');
+    command.kill('SIGUSR1');
+    await command.until('stdout', /^session,.*\r\n/);
+    command.kill('SIGTERM');
+    const { stdout } = await command.finished();
+    assert.equal(stdout.match(/^session,/gm)?.length, 2);
+  });
+
+  it('writes nothing for --report none', async () => {
+    const { command } = await started('--report', 'none');
+    command.kill('SIGTERM');
+    const { status, stdout } = await command.finished();
+    assert.deepEqual({ status, stdout }, { status: 0, stdout: '' });
+  });
+
+  it('does not lose a report that its file cannot take', async () => {
+    const file = path.join(folder, 'none', 'report.txt');
+    const { command } = await started('--report-file', file);
+    command.kill('SIGTERM');
+    const { status, stdout, stderr } = await command.finished();
+    assert.equal(status, 1);
+    assert.ok(stdout.startsWith(END_LINE));
+    assert.match(
+      stderr,
+      /\npgnetflow: cannot write the report to [^\n]*ENOENT[^\n]*; it went to standard output\n$/,
+    );
+  });
+
+  it('says in one line that nobody reads its report', async () => {
+    const { command } = await started();
+    command.process.stdout!.destroy();
+    command.kill('SIGTERM');
+    const { status, stderr } = await command.finished();
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^pgnetflow listens [^\n]*\npgnetflow: cannot write the report to standard output \([^\n]*EPIPE[^\n]*\)\n$/,
+    );
+  });
+
+  it('ends at once on a second signal, whatever holds up the report', async () => {
+    const fifo = path.join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const { command, port } = await started('--report', 'json', '--report-file', fifo);
+    for (let session = 0; session < 101; session += 1) await knock(port);
+    // It opens the FIFO and reads one byte: the rest of the report fills the pipe, and waits.
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      command.kill('SIGTERM');
+      const byte = Buffer.alloc(1);
+      while (readOrNothing(reader, byte) === 0) await new Promise(setImmediate);
+      command.kill('SIGTERM');
+      assert.equal((await command.finished()).status, 1);
+    } finally {
+      closeSync(reader);
+    }
+  });
+});
+
+/** 0 while nobody writes, or nothing has been written. */
+function readOrNothing(fd: number, into: Buffer): number {
+  try {
+    return readSync(fd, into);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0;
+    throw error;
+  }
+}

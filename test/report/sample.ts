@@ -1,0 +1,310 @@
+import type {
+  AccountRecord,
+  FlowRecord,
+  LegRecord,
+  ReportRecord,
+  SessionRecord,
+  StatementRecord,
+} from '../../src/report/model.ts';
+
+export function flow(bytes = 0, messages = 0, reads = 0, writes = 0): FlowRecord {
+  return { bytes, messages, reads, writes };
+}
+
+export function account(R: FlowRecord = flow(), S: FlowRecord = flow()): AccountRecord {
+  return {
+    R: R.bytes,
+    S: S.bytes,
+    messages: { R: R.messages, S: S.messages },
+    reads: { R: R.reads, S: S.reads },
+    writes: { R: R.writes, S: S.writes },
+  };
+}
+
+export function sum(flows: readonly FlowRecord[]): FlowRecord {
+  const total = flow();
+  for (const { bytes, messages, reads, writes } of flows) {
+    total.bytes += bytes;
+    total.messages += messages;
+    total.reads += reads;
+    total.writes += writes;
+  }
+  return total;
+}
+
+function leg(bytes_in: number, bytes_out: number): LegRecord {
+  return { bytes_in, bytes_out, reads: 0, writes: 0, own_in: 0, own_out: 0, tls: null };
+}
+
+export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {
+  return {
+    seq: 1,
+    kind: 'query',
+    query: 'select 1',
+    query_bytes: 8,
+    query_truncated: false,
+    fingerprint: null,
+    outcome: 'ok',
+    sqlstate: null,
+    tag: 'SELECT 1',
+    rows: 1,
+    fetches: 0,
+    parts: [],
+    completions: 1,
+    R: flow(14, 1, 1, 1),
+    S: flow(66, 4, 1, 1),
+    time: {
+      started_at: '2013-10-15T08:00:01.000Z',
+      duration_us: 850,
+      first_byte_us: 800,
+      streaming_us: 50,
+      client_stall_us: 0,
+      server_stall_us: 0,
+    },
+    ...fields,
+  };
+}
+
+/** A session whose flows are the sum of its accounts and statements. */
+export function session(
+  fields: Partial<SessionRecord> = {},
+  accounts: Partial<Record<'startup' | 'async' | 'control' | 'opaque', AccountRecord>> = {},
+): SessionRecord {
+  const statements = fields.statements ?? [];
+  const dropped = fields.dropped ?? { statements: 0, R: flow(), S: flow() };
+  const ofStatements = {
+    R: sum([...statements.map(({ R }) => R), dropped.R]),
+    S: sum([...statements.map(({ S }) => S), dropped.S]),
+  };
+  const all = {
+    statement: account(ofStatements.R, ofStatements.S),
+    startup: accounts.startup ?? account(),
+    async: accounts.async ?? account(),
+    control: accounts.control ?? account(),
+    opaque: accounts.opaque ?? account(),
+  };
+  const total = (direction: 'R' | 'S'): FlowRecord =>
+    sum(
+      Object.values(all).map((one) =>
+        flow(one[direction], one.messages[direction], one.reads[direction], one.writes[direction]),
+      ),
+    );
+  const R = total('R');
+  const S = total('S');
+  return {
+    id: 1,
+    client: { address: '172.16.3.39', port: 37961 },
+    server: { address: '172.16.3.150', port: 1921 },
+    backend_pid: 4242,
+    user: 'postgres',
+    database: 'digoal',
+    application_name: 'psql',
+    protocol: '3.0',
+    server_version: '15.10',
+    started_at: '2013-10-15T08:00:00.000Z',
+    ended_at: '2013-10-15T08:00:09.000Z',
+    end_reason: 'terminate',
+    end_detail: null,
+    R,
+    S,
+    accounts: all,
+    wire: {
+      client: leg(R.bytes, S.bytes),
+      server: leg(S.bytes, R.bytes),
+    },
+    undelivered: { R: 0, S: 0 },
+    balanced: true,
+    imbalances: [],
+    kernel: { verdict: 'unchecked' },
+    time: {
+      duration_us: 9_000_000,
+      idle_us: 4_000_000,
+      idle_in_transaction_us: 0,
+      client_stall_us: 0,
+      server_stall_us: 0,
+    },
+    statement_count: statements.length + dropped.statements,
+    statements,
+    dropped,
+    ...fields,
+  };
+}
+
+export function report(
+  sessions: SessionRecord[],
+  dropped: Partial<ReportRecord['dropped']> = {},
+): ReportRecord {
+  const folded = {
+    sessions: 0,
+    unbalanced: 0,
+    statements: 0,
+    R: flow(),
+    S: flow(),
+    cancels: 0,
+    ...dropped,
+  };
+  return {
+    schema: 'pgnetflow.report/1',
+    version: '0.1.0',
+    started_at: '2013-10-15T08:00:00.000Z',
+    ended_at: '2013-10-15T08:00:10.000Z',
+    totals: {
+      R: sum([...sessions.map(({ R }) => R), folded.R]),
+      S: sum([...sessions.map(({ S }) => S), folded.S]),
+    },
+    sessions,
+    statements: [],
+    cancels: [],
+    dropped: folded,
+  };
+}
+
+const STARTUP = account(flow(84, 1, 1, 1), flow(413, 15, 2, 2));
+
+/** Has one of everything: the goldens are made of it. */
+export function sample(): ReportRecord {
+  const copyOut = statement({
+    seq: 2,
+    kind: 'copy_out',
+    query: 'copy t to stdout',
+    query_bytes: 16,
+    tag: 'COPY 1000000',
+    rows: 1_000_000,
+    R: flow(22, 1, 1, 2),
+    S: flow(574_210_048, 1_000_003, 70_096, 70_101),
+    time: {
+      started_at: '2013-10-15T08:00:02.000Z',
+      duration_us: 4_196_000,
+      first_byte_us: 1200,
+      streaming_us: 4_194_800,
+      client_stall_us: 3_900_000,
+      server_stall_us: 0,
+    },
+  });
+  const several = statement({
+    seq: 3,
+    query: 'update t set a = 1;\nselect\t1, \'é\' -- "two" commands',
+    query_bytes: 52,
+    query_truncated: true,
+    completions: 2,
+    parts: [
+      { tag: 'UPDATE 1', rows: 1, S: { bytes: 14 } },
+      { tag: 'SELECT 1', rows: 1, S: { bytes: 66 } },
+    ],
+    R: flow(58, 1, 1, 1),
+    S: flow(86, 5, 1, 1),
+  });
+  const first = session(
+    { id: 1, statements: [statement({ fingerprint: '3af1' }), copyOut, several] },
+    {
+      startup: STARTUP,
+      async: account(flow(), flow(41, 1, 1, 1)),
+      control: account(flow(5, 1, 1, 1), flow()),
+    },
+  );
+  first.time.client_stall_us = 3_900_000;
+
+  const copyIn = statement({
+    seq: 1,
+    kind: 'copy_in',
+    query: '=copy t from stdin',
+    query_bytes: 18,
+    outcome: 'open',
+    tag: null,
+    rows: 611,
+    completions: 0,
+    R: flow(3_104_768, 611, 379, 379),
+    S: flow(21, 1, 1, 1),
+    time: {
+      started_at: '2013-10-15T08:00:07.000Z',
+      duration_us: null,
+      first_byte_us: 900,
+      streaming_us: null,
+      client_stall_us: 0,
+      server_stall_us: 2_050_000,
+    },
+  });
+  const second = session(
+    {
+      id: 2,
+      client: { address: '2001:db8::39', port: 37962 },
+      server: { address: '/var/run/postgresql/.s.PGSQL.5432', port: 0 },
+      user: 'o"hara\n----------END----------',
+      database: 'shop, main',
+      application_name: null,
+      ended_at: null,
+      end_reason: null,
+      statements: [copyIn],
+      dropped: { statements: 7, R: flow(98, 7, 7, 7), S: flow(462, 28, 7, 7) },
+      balanced: false,
+      imbalances: ['R: client bytes_in - own_in 3104953 is not bytes relayed 3104950, off by 3'],
+    },
+    { startup: STARTUP, opaque: account(flow(3, 0, 0, 0), flow()) },
+  );
+  second.time.server_stall_us = 2_050_000;
+
+  const refused = session(
+    {
+      id: 3,
+      client: { address: '172.16.3.40', port: 50_123 },
+      server: null,
+      backend_pid: null,
+      user: null,
+      database: null,
+      application_name: null,
+      protocol: null,
+      server_version: null,
+      end_reason: 'refused',
+      end_detail: 'connect ECONNREFUSED 172.16.3.150:1921',
+    },
+    { startup: account(flow(84, 1, 1, 0), flow()) },
+  );
+  refused.undelivered.R = 84;
+  refused.wire.server.bytes_out = 0;
+
+  return {
+    ...report([first, second, refused], {
+      sessions: 2,
+      unbalanced: 0,
+      statements: 4,
+      R: flow(224, 6, 6, 6),
+      S: flow(1090, 46, 8, 8),
+      cancels: 1,
+    }),
+    statements: [
+      {
+        fingerprint: '3af1',
+        query: 'select $1',
+        folded: 0,
+        calls: 1,
+        prepares: 0,
+        errors: 0,
+        outcomes: { ok: 1, error: 0, cancelled: 0, aborted: 0, open: 0 },
+        rows: 1,
+        R: flow(14, 1, 1, 1),
+        S: flow(66, 4, 1, 1),
+        total_us: 850,
+        mean_us: 850,
+        prepare_us: 0,
+        first_byte_us: 800,
+        client_stall_us: 0,
+        server_stall_us: 0,
+        duration_us: { p50: 850, p95: 850, p99: 850, max: 850 },
+        R_bytes: { p50: 14, p95: 14, p99: 14, max: 14 },
+        S_bytes: { p50: 66, p95: 66, p99: 66, max: 66 },
+        first_at: '2013-10-15T08:00:01.000Z',
+        last_at: '2013-10-15T08:00:01.001Z',
+      },
+    ],
+    cancels: [
+      {
+        session: 1,
+        statement: 2,
+        client: { address: '172.16.3.39', port: 37999 },
+        requested_at: '2013-10-15T08:00:05.000Z',
+        delivered_at: null,
+        error: 'connect ECONNREFUSED 172.16.3.150:1921',
+      },
+    ],
+  };
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Names, type Prepared } from '../../src/session/names.ts';
+
+const prepared = (text: string): Prepared => ({
+  query: { text, bytes: text.length, truncated: false },
+  origin: null,
+});
+
+describe('names of prepared statements', () => {
+  it('a failed Parse of a name that was free leaves it free', () => {
+    const names = new Names();
+    names.prepare('s', prepared('new')).failed(true);
+    assert.equal(names.prepared('s'), undefined);
+  });
+
+  it('a failed Parse of a taken name leaves the old statement', () => {
+    const names = new Names();
+    const old = prepared('old');
+    names.prepare('s', old);
+    names.prepare('s', prepared('new')).failed(true);
+    assert.equal(names.prepared('s'), old);
+  });
+
+  it('a failed Parse of the unnamed statement has dropped it, a skipped one has not', () => {
+    const names = new Names();
+    const old = prepared('old');
+    names.prepare('', old);
+    names.prepare('', prepared('skipped')).failed(false);
+    assert.equal(names.prepared(''), old);
+    names.prepare('', prepared('failed')).failed(true);
+    assert.equal(names.prepared(''), undefined);
+  });
+
+  it('a failure taken back late leaves what has been defined since', () => {
+    const names = new Names();
+    const restoration = names.prepare('s', prepared('failed'));
+    const later = prepared('later');
+    names.prepare('s', later);
+    restoration.failed(false);
+    assert.equal(names.prepared('s'), later);
+  });
+
+  it('a Close that was skipped has closed nothing', () => {
+    const names = new Names();
+    const old = prepared('old');
+    names.prepare('s', old);
+    names.closePrepared('s')?.failed(false);
+    assert.equal(names.prepared('s'), old);
+    assert.equal(names.closePrepared('unknown'), null);
+  });
+
+  it('the number remembered is bounded: the oldest go', () => {
+    const names = new Names();
+    for (let count = 0; count < 20_000; count += 1) names.prepare(`s${count}`, prepared(`${count}`));
+    assert.equal(names.prepared('s0'), undefined);
+    assert.equal(names.prepared('s19999')?.query?.text, '19999');
+  });
+});

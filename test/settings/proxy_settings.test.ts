@@ -1,0 +1,151 @@
+import { strict as assert } from 'node:assert';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { PROXY_SETTINGS, readProxySettings } from '../../src/settings/proxy_settings.ts';
+import { environmentName } from '../../src/settings/setting.ts';
+import { UsageError } from '../../src/settings/usage_error.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'pgnetflow-'));
+after(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+function configFile(text: string): string {
+  files += 1;
+  const file = path.join(folder, `${files}.yaml`);
+  writeFileSync(file, text);
+  return file;
+}
+
+function usage(pattern: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.match(error.message, pattern);
+    assert.ok(!error.message.includes('\n'));
+    return true;
+  };
+}
+
+const UPSTREAM = { upstream: 'db1' };
+
+describe('the settings of the proxy', () => {
+  it('have these defaults', () => {
+    assert.deepEqual(readProxySettings(UPSTREAM, {}), {
+      listen: [{ host: '127.0.0.1', port: 6432 }],
+      upstream: { host: 'db1', port: 5432 },
+      'connect-timeout': 10_000,
+      'startup-timeout': 60_000,
+      'cancel-timeout': 10_000,
+      report: 'text',
+      'report-file': null,
+      live: false,
+      'statement-log': null,
+      trace: null,
+      'max-query-bytes': 4096,
+      'max-statements-kept': 200,
+      'max-sessions-kept': 1000,
+      'max-fingerprints': 2000,
+      'log-level': 'info',
+    });
+  });
+
+  it('come from a flag, or else the environment, or else the file', () => {
+    const config = configFile('max-query-bytes: 1\nmax-statements-kept: 1\nmax-sessions-kept: 1\n');
+    const environment = { PGNETFLOW_MAX_QUERY_BYTES: '2', PGNETFLOW_MAX_STATEMENTS_KEPT: '2' };
+    const settings = readProxySettings({ ...UPSTREAM, config, 'max-query-bytes': '3' }, environment);
+    assert.deepEqual(
+      [settings['max-query-bytes'], settings['max-statements-kept'], settings['max-sessions-kept']],
+      [3, 2, 1],
+    );
+  });
+
+  it('can all be set in the environment and in the file, the file by PGNETFLOW_CONFIG', () => {
+    const written = {
+      listen: ['[::1]:1', '/tmp/socket'],
+      upstream: 'postgres://db2',
+      'connect-timeout': 1.5,
+      'startup-timeout': 2,
+      'cancel-timeout': 3,
+      report: 'json',
+      'report-file': 'report.json',
+      live: true,
+      'statement-log': 'log.ndjson',
+      trace: 'trace.txt',
+      'max-query-bytes': 5,
+      'max-statements-kept': 6,
+      'max-sessions-kept': 7,
+      'max-fingerprints': 8,
+      'log-level': 'debug',
+    };
+    assert.deepEqual(Object.keys(written), Object.keys(PROXY_SETTINGS));
+    const config = configFile(JSON.stringify(written));
+    const fromFile = readProxySettings({}, { PGNETFLOW_CONFIG: config });
+    const environment = Object.fromEntries(
+      Object.entries(written).map(([name, value]) => [environmentName(name), String(value)]),
+    );
+    assert.deepEqual(readProxySettings({}, environment), fromFile);
+    assert.equal(fromFile['connect-timeout'], 1500);
+    assert.equal(fromFile.live, true);
+    assert.deepEqual(fromFile.listen, [{ host: '::1', port: 1 }, { path: '/tmp/socket' }]);
+  });
+
+  it('take an empty variable as not set, and an empty file as one', () => {
+    const settings = readProxySettings(
+      { ...UPSTREAM, config: configFile('# nothing yet\n') },
+      { PGNETFLOW_REPORT: '' },
+    );
+    assert.equal(settings.report, 'text');
+  });
+
+  it('name what is wrong, and where', () => {
+    const config = (text: string): Record<string, string> => ({ ...UPSTREAM, config: configFile(text) });
+    const cases: [Record<string, unknown>, Record<string, string>, RegExp][] = [
+      [{}, {}, /^--upstream is missing/],
+      [{ upstream: true }, {}, /^--upstream: has no value$/],
+      [{ upstream: ['a', 'b'] }, {}, /^--upstream: takes one value, not 2$/],
+      [{ ...UPSTREAM, listen: ['a:1', 'b:x'] }, {}, /^--listen: "x" is no port/],
+      [UPSTREAM, { PGNETFLOW_REPORT: 'xml' }, /^PGNETFLOW_REPORT: "xml" is none of text, json, csv, none/],
+      [UPSTREAM, { PGNETFLOW_LIVE: 'maybe' }, /^PGNETFLOW_LIVE: "maybe" is neither true nor false$/],
+      [
+        UPSTREAM,
+        { PGNETFLOW_CONNECT_TIMEOUT: '0' },
+        /^PGNETFLOW_CONNECT_TIMEOUT: "0" is no number of seconds/,
+      ],
+      [UPSTREAM, { PGNETFLOW_MAX_QUERY_BYTES: '1e3' }, /"1e3" is no whole number from 0 to 1048576$/],
+      [{ ...UPSTREAM, config: '/no/such/file' }, {}, /^--config: ENOENT/],
+      [
+        config('max-query-byte: 1'),
+        {},
+        /\.yaml: unknown setting "max-query-byte"; did you mean max-query-bytes\?$/,
+      ],
+      [config('report: [text, json]'), {}, /^report in .*\.yaml: takes one value, not 2$/],
+      [config('report: {}'), {}, /^report in .*\.yaml: must be a plain value$/],
+      [config('report:'), {}, /^report in .*\.yaml: has no value$/],
+      [config('report: text\nlive: "'), {}, /\.yaml, line 2: /],
+      [config('- report'), {}, /\.yaml: must hold "name: value" lines$/],
+      [config('config: other.yaml'), {}, /unknown setting "config"/],
+      [{ ...UPSTREAM, report: 'a\nb' }, {}, /^--report: "a\\nb" is none of/],
+    ];
+    for (const [flags, environment, pattern] of cases) {
+      assert.throws(() => readProxySettings(flags, environment), usage(pattern), String(pattern));
+    }
+  });
+
+  it('do not mix two kinds of things on standard output', () => {
+    const cases: [Record<string, string | boolean>, RegExp | null][] = [
+      [{ 'statement-log': '-' }, /--report-file PATH or --report none$/],
+      [{ 'statement-log': '-', report: 'none' }, null],
+      [{ 'statement-log': '-', 'report-file': 'x' }, null],
+      [{ 'statement-log': '-', report: 'none', live: true }, /leave one out$/],
+      [{ live: true, report: 'json' }, /--report json both write to standard output/],
+      [{ live: true }, null],
+      [{ live: true, report: 'csv', 'report-file': 'x' }, null],
+    ];
+    for (const [flags, problem] of cases) {
+      const read = (): unknown => readProxySettings({ ...UPSTREAM, ...flags }, {});
+      if (problem === null) assert.doesNotThrow(read);
+      else assert.throws(read, usage(problem));
+    }
+  });
+});
