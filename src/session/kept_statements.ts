@@ -10,9 +10,8 @@ export class KeptStatements {
   #kept: Statement[] = [];
   /** A statement with no more bytes than this would not be kept: as many larger ones are. */
   #threshold = -1;
-  /** Figures of those that are not kept. */
-  readonly dropped = new Account();
-  droppedStatements = 0;
+  readonly #dropped = new Account();
+  #droppedStatements = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -29,8 +28,18 @@ export class KeptStatements {
 
   /** The kept ones in the order in which the client sent them. */
   list(): Statement[] {
-    if (this.#kept.length > this.#limit) this.#shrink();
+    this.#trim();
     return this.#kept.toSorted((a, b) => a.seq - b.seq);
+  }
+
+  /** Those that {@link list} leaves out: their number, and the sum of their figures. */
+  get dropped(): { readonly statements: number; readonly account: Account } {
+    this.#trim();
+    return { statements: this.#droppedStatements, account: this.#dropped };
+  }
+
+  #trim(): void {
+    if (this.#kept.length > this.#limit) this.#shrink();
   }
 
   #shrink(): void {
@@ -43,8 +52,8 @@ export class KeptStatements {
   }
 
   #drop(statement: Statement): void {
-    this.droppedStatements += 1;
-    this.dropped.add(statement);
+    this.#droppedStatements += 1;
+    this.#dropped.add(statement);
   }
 }
 

@@ -118,7 +118,9 @@ export class Requests extends Direction {
     conversation.leaveCopy();
     const statement = conversation.begin(kind, query);
     conversation.sendAlone(statement);
-    conversation.expect(expectation, statement);
+    // exec_simple_query of src/backend/tcop/postgres.c drops the unnamed prepared statement first of all.
+    const restoration = kind === 'query' ? conversation.names.closePrepared('') : null;
+    conversation.expect(expectation, statement, restoration);
     return statement;
   }
 

@@ -287,7 +287,7 @@ export class Session {
 
   /** What was not kept: its number, and its figures. */
   get droppedStatements(): { readonly statements: number; readonly account: Account } {
-    return { statements: this.#kept.droppedStatements, account: this.#kept.dropped };
+    return this.#kept.dropped;
   }
 
   /** The open statement whose reply, or else whose request, comes next; null when there is none. */
@@ -310,7 +310,10 @@ export class Session {
 
   // ------------------------------------------------------------------- private
 
-  /** An end now would cut a statement off. */
+  /**
+   * An end now would cut a statement off. A login that fails, or a client that asks its user for the password and
+   * comes again, breaks nothing off.
+   */
   get #cutOff(): boolean {
     return this.busy && !this.starting && !this.#unread;
   }
