@@ -7,6 +7,9 @@ import type { ProxyOptions } from './options.ts';
 /**
  * Forwards a CancelRequest unmodified on a connection of its own, and holds the client's until the server has closed
  * that: a client takes the close as the sign that its next statement cannot be hit.
+ *
+ * @param onDone called once
+ * @returns gives the request up, for the reason given
  */
 export function forwardCancel(
   connection: Connection,
@@ -14,7 +17,7 @@ export function forwardCancel(
   cancel: Cancel,
   options: ProxyOptions,
   onDone: () => void,
-): void {
+): (reason: string) => void {
   let server: Leg | null = null;
   let over = false;
   const finish = (error: string | null): void => {
@@ -48,4 +51,5 @@ export function forwardCancel(
   });
   // The client may close first: the request is delivered all the same.
   connection.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+  return finish;
 }

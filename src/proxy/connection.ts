@@ -16,9 +16,6 @@ const PROTOCOL_VIOLATION = '08P01';
 const CANNOT_CONNECT = '08001';
 const CONNECTION_FAILURE = '08006';
 
-/** How long a refused client may take to read why. */
-const LINGER_MS = 2000;
-
 export interface ConnectionOwner {
   /** The client wants a statement cancelled; the connection carries nothing else. */
   cancelRequested(connection: Connection, request: CancelRequest): void;
@@ -54,7 +51,11 @@ export class Connection {
     this.#owner = owner;
     this.#tap = options.tap?.(session) ?? null;
     this.leg = leg({
-      read: (chunk, bytes) => this.#negotiate(chunk, bytes),
+      read: (chunk, bytes) => {
+        const goOn = this.#negotiate(chunk, bytes);
+        this.#bookOwn();
+        return goOn;
+      },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
         if (session.startup === null) this.leg.end();
@@ -85,24 +86,17 @@ export class Connection {
     const { session } = this;
     clearTimeout(this.#startupTimer);
     session.endDetail ??= message;
-    session.wire.client.ownIn = session.wire.client.in - session.protocolBytes.R;
     if (this.leg.unwritable) return;
     this.#answer(fatalError(sqlstate, message));
-    this.leg.end();
-    // Closing with something unread would reset the connection, and the client might never see why.
-    const timer = setTimeout(() => this.leg.destroy(), LINGER_MS);
     this.leg.listener = {
-      read: (_chunk, bytes) => {
-        session.wire.client.ownIn += bytes;
+      read: () => {
+        this.#bookOwn();
         return true;
       },
       ended: () => undefined,
-      closed: () => {
-        clearTimeout(timer);
-        this.#endRefused(null);
-      },
+      closed: () => this.#endRefused(null),
     };
-    this.leg.resume();
+    this.leg.linger();
   }
 
   /** Reads the untyped packets that open a connection. */
@@ -121,7 +115,6 @@ export class Connection {
             this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
             return true;
           }
-          this.session.wire.client.ownIn += packet.packet.length;
           this.#tap?.startup(packet.packet);
           this.#answer(REFUSE_ENCRYPTION);
           this.#reads = 0;
@@ -134,7 +127,7 @@ export class Connection {
           this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
           return false;
         case 'invalid':
-          this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length, chunk[0] ?? 0));
+          this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length));
           return true;
       }
     }
@@ -142,8 +135,16 @@ export class Connection {
   }
 
   #answer(bytes: Buffer): void {
-    this.session.wire.client.ownOut += bytes.length;
-    this.leg.write(bytes, () => undefined);
+    const taken = (): void => {
+      this.session.wire.client.ownOut += bytes.length;
+    };
+    if (this.leg.write(bytes, taken)) taken();
+  }
+
+  /** What was read and is not for the server is for pgnetflow. */
+  #bookOwn(): void {
+    const { client } = this.session.wire;
+    client.ownIn = client.in - this.session.protocolBytes.R;
   }
 
   #connect(message: StartupMessage, rest: Buffer): void {
@@ -211,15 +212,14 @@ export class Connection {
 
   #endRefused(error: Error | null): void {
     const { session } = this;
-    const { client } = session.wire;
-    client.ownIn = client.in - session.protocolBytes.R;
+    this.#bookOwn();
     session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
 }
 
-function notAStartupPacket(length: number, firstByte: number): string {
-  if (firstByte === 0x16) {
+function notAStartupPacket(length: number): string {
+  if (length >>> 24 === 0x16) {
     return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port; use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
   }
   return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
@@ -233,7 +233,8 @@ function endReason(session: Session, end: RelayEnd): EndReason {
 
 function endDetail(session: Session, end: RelayEnd): string | null {
   const { lastError } = session.facts;
-  if (end.by === 'server' && (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC')) {
+  // Whoever closed first: this is why.
+  if (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC') {
     return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
   }
   return end.error === null ? null : `${end.by} connection: ${end.error.message}`;

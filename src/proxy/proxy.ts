@@ -41,6 +41,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #archive: SessionArchive;
   readonly #statistics: StatementStatistics;
   readonly #cancels: Cancel[] = [];
+  /** Give up the cancel requests that are under way. */
+  readonly #cancelsUnderWay = new Set<(reason: string) => void>();
   #droppedCancels = 0;
   #listeners: Listener[] = [];
   #sessions = 0;
@@ -122,10 +124,12 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     if (this.#cancels.length < MAX_CANCELS_KEPT) this.#cancels.push(cancel);
     else this.#droppedCancels += 1;
     this.#connections.delete(connection);
-    forwardCancel(connection, request, cancel, this.#options, () => {
+    const giveUp = forwardCancel(connection, request, cancel, this.#options, () => {
+      this.#cancelsUnderWay.delete(giveUp);
       if (cancel.error !== null)
         this.#options.log.warn({ session: cancel.session }, `cancel request: ${cancel.error}`);
     });
+    this.#cancelsUnderWay.add(giveUp);
   }
 
   ended(connection: Connection): void {
@@ -154,6 +158,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   #stop(): ReportRecord {
     this.#closeListeners();
+    for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');
     for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
     const report = this.report();
     for (const connection of this.#connections) connection.stop();

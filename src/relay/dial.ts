@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from './address.ts';
+import { keepLastWords } from './last_words.ts';
 import { Leg, type LegCounters } from './leg.ts';
 import { connectSocket } from './read_buffer.ts';
 
@@ -58,6 +59,7 @@ export function dial(
     ended: () => undefined,
     closed: (error) => finish(new DialError(address, error ?? new Error('the connection was closed'))),
   });
+  keepLastWords(leg.socket);
   leg.socket.once('connect', () => finish(leg));
   const timer = setTimeout(() => {
     finish(new DialError(address, Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));

@@ -23,6 +23,9 @@ export interface LegListener {
   closed(error: NodeJS.ErrnoException | null): void;
 }
 
+/** How long the other end may take to close its direction once it could have read the last that was written. */
+const LINGER_MS = 2000;
+
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** One of a session's two connections, with its counters. */
@@ -89,6 +92,8 @@ export class Leg {
     const socket = this.#socket;
     this.counters.writes += 1;
     socket.write(chunk);
+    // A write that fails at once leaves nothing behind either.
+    if (socket.errored !== null) return false;
     if (socket.writableLength === 0) {
       this.counters.out += chunk.length;
       return true;
@@ -120,12 +125,32 @@ export class Leg {
     this.#socket.destroySoon();
   }
 
+  /**
+   * Closes our direction and lets the other end read up to it, and close its own: to close a connection with
+   * something unread is to reset it, and then the last that was written may never arrive.
+   */
+  linger(): void {
+    const socket = this.#socket;
+    const limit = (): void => {
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once('close', () => clearTimeout(timer));
+    };
+    this.end();
+    this.resume();
+    if (socket.writableFinished) limit();
+    else socket.once('finish', limit);
+  }
+
   /** Breaks the connection: the other end sees a reset, if it is TCP. */
   reset(): void {
-    if (this.#socket.destroyed) return;
+    const socket = this.#socket;
+    if (socket.destroyed) return;
     // A Unix-domain socket knows no reset.
-    if (this.#socket.remoteAddress === undefined) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    if (socket.remoteAddress === undefined) socket.destroy();
+    // During a shutdown libuv refuses to, and Node would leave the socket open, and its handle spinning, for ever.
+    else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0)
+      socket.once('finish', () => this.reset());
+    else socket.resetAndDestroy();
   }
 
   destroy(): void {

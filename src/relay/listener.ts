@@ -1,5 +1,6 @@
 import net from 'node:net';
-import { rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { type Address, formatAddress } from './address.ts';
 import { SERVER_OPTIONS } from './read_buffer.ts';
 
@@ -8,17 +9,25 @@ export class ListenError extends Error {
   readonly code: string;
 
   constructor(address: Address, cause: NodeJS.ErrnoException) {
-    super(`cannot listen on ${formatAddress(address)}: ${explain(cause)}`, { cause });
+    super(`cannot listen on ${formatAddress(address)}: ${explain(address, cause)}`, { cause });
     this.name = 'ListenError';
     this.code = cause.code ?? 'ERR_LISTEN';
   }
 }
 
-function explain(error: NodeJS.ErrnoException): string {
+/** Longest path of a Unix-domain socket: sun_path of sockaddr_un, less its final zero byte. */
+const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
+function explain(address: Address, error: NodeJS.ErrnoException): string {
   if (error.code === 'EADDRINUSE')
     return 'the address is in use; stop what listens there or choose another with --listen';
+  // libuv says EACCES for ENOENT.
+  if (error.code === 'EACCES' && 'path' in address && !existsSync(path.dirname(address.path)))
+    return 'no such directory';
   if (error.code === 'EACCES')
     return 'permission denied; ports below 1024 and foreign directories need privileges';
+  if (error.code === 'ENAMETOOLONG')
+    return `the path of a Unix-domain socket has at most ${MAX_PATH_BYTES} bytes`;
   if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address';
   return error.message;
 }
@@ -40,7 +49,7 @@ export async function listen(
   onConnection: (socket: net.Socket) => void,
 ): Promise<Listener> {
   const server = net.createServer(SERVER_OPTIONS, onConnection);
-  if ('path' in address) await removeStaleSocket(address.path);
+  if ('path' in address) await preparePath(address);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       reject(new ListenError(address, error));
@@ -66,16 +75,27 @@ function listenOptions(address: Address): net.ListenOptions {
   return { host: address.host, port: address.port };
 }
 
-async function removeStaleSocket(path: string): Promise<void> {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isSocket()) return;
-  const answered = await new Promise<boolean>((resolve) => {
-    const probe = net.connect({ path });
+async function preparePath(address: { readonly path: string }): Promise<void> {
+  // Node 20 would cut it off, and listen elsewhere.
+  if (Buffer.byteLength(address.path) > MAX_PATH_BYTES) {
+    throw new ListenError(address, Object.assign(new Error('path too long'), { code: 'ENAMETOOLONG' }));
+  }
+  try {
+    const stat = statSync(address.path, { throwIfNoEntry: false });
+    if (stat?.isSocket() === true && (await isStale(address.path))) rmSync(address.path, { force: true });
+  } catch (error) {
+    throw error instanceof Error ? new ListenError(address, error) : error;
+  }
+}
+
+/** Nobody listens. Any other failure to connect, such as a full backlog, says that somebody does. */
+async function isStale(socketPath: string): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
+    const probe = net.connect({ path: socketPath });
     probe.on('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve(false);
     });
-    probe.on('error', () => resolve(false));
+    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
   });
-  if (!answered) rmSync(path, { force: true });
 }

@@ -58,6 +58,11 @@ export class Pump {
     return false;
   }
 
+  /** The other side is gone: ends a stall that nothing else will end. */
+  stop(): void {
+    this.#books.stallEnded(performance.now());
+  }
+
   readonly #onTaken = (): void => {
     const now = performance.now();
     this.#books.stallEnded(now);

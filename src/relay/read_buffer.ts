@@ -82,9 +82,12 @@ export function adoptSocket(accepted: net.Socket, onRead: OnRead): net.Socket {
   return socket;
 }
 
-function readByEvents(socket: net.Socket, onRead: OnRead): net.Socket {
+/** Calls `onRead` with the 'data' events of an accepted socket. */
+export function readByEvents(socket: net.Socket, onRead: OnRead): net.Socket {
   socket.on('data', (chunk: Buffer) => {
     if (!onRead(chunk, chunk.length)) socket.pause();
   });
+  // It was accepted paused.
+  socket.resume();
   return socket;
 }

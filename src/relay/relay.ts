@@ -1,4 +1,4 @@
-import type { Leg, LegListener } from './leg.ts';
+import type { Leg } from './leg.ts';
 import { type DirectionBooks, Pump } from './pump.ts';
 
 /** How a relay came to its end. */
@@ -27,7 +27,6 @@ export class Relay {
   readonly #replies: Pump;
   readonly #events: RelayEvents;
   #end: RelayEnd | null = null;
-  #closedLegs = 0;
 
   constructor(
     client: Leg,
@@ -40,8 +39,32 @@ export class Relay {
     this.#requests = new Pump(client, server, books.R);
     this.#replies = new Pump(server, client, books.S);
     this.#events = events;
-    client.listener = this.#listenerOf('client', this.#requests, server);
-    server.listener = this.#listenerOf('server', this.#replies, client);
+    client.listener = {
+      read: (chunk, bytes) => this.#requests.pass(chunk, bytes),
+      ended: () => {
+        this.#noteEnd('client', null);
+        server.end();
+      },
+      closed: (error) => {
+        this.#replies.stop();
+        this.#closed('client', error);
+        if (error === null) server.close();
+        else server.reset();
+      },
+    };
+    server.listener = {
+      read: (chunk, bytes) => this.#replies.pass(chunk, bytes),
+      ended: () => {
+        this.#noteEnd('server', null);
+        client.end();
+      },
+      closed: (error) => {
+        this.#requests.stop();
+        this.#closed('server', error);
+        if (error === null || this.#mustArrive()) client.linger();
+        else client.reset();
+      },
+    };
   }
 
   /** Begins, with what the client has sent so far, which is booked already. */
@@ -57,21 +80,9 @@ export class Relay {
     this.#server.destroy();
   }
 
-  #listenerOf(side: 'client' | 'server', pump: Pump, other: Leg): LegListener {
-    return {
-      read: (chunk, bytes) => pump.pass(chunk, bytes),
-      ended: () => {
-        this.#noteEnd(side, null);
-        other.end();
-      },
-      closed: (error) => {
-        const first = this.#noteEnd(side, error);
-        this.#closedLegs += 1;
-        if (this.#closedLegs === 2) this.#events.ended(first);
-        else if (error === null || this.#mustFlush(other)) other.close();
-        else other.reset();
-      },
-    };
+  #closed(side: 'client' | 'server', error: NodeJS.ErrnoException | null): void {
+    const first = this.#noteEnd(side, error);
+    if (this.#client.closed && this.#server.closed) this.#events.ended(first);
   }
 
   /** Remembers how the end began; everything later follows from it. */
@@ -82,8 +93,12 @@ export class Relay {
     return this.#end;
   }
 
-  /** Something was written to a leg that a reset could destroy on its way. */
-  #mustFlush(leg: Leg): boolean {
-    return leg.socket.writableLength > 0 || (leg === this.#client && this.#server.counters.in === 0);
+  /**
+   * The client must get what was written to it, which a reset could destroy on its way: the server had closed in
+   * order before its connection broke, or the client is told that it never spoke, or does not take what there is.
+   */
+  #mustArrive(): boolean {
+    const server = this.#server;
+    return server.ended || server.counters.in === 0 || this.#client.socket.writableLength > 0;
   }
 }

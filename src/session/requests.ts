@@ -18,9 +18,14 @@ import type { Statement } from './statement.ts';
 /** Longest name of a prepared statement or portal that is told apart (NAMEDATALEN is 64). */
 const NAME_BYTES = 256;
 
+/** One table serves all sessions with the same limit. */
+const tables = new Map<number, PrefixTable>();
+
 /** What is gathered of the bodies, so that whose bytes they are does not depend on how they are cut. */
-export function requestPrefixes(maxQueryBytes: number): PrefixTable {
-  return prefixTable(
+function requestPrefixes(maxQueryBytes: number): PrefixTable {
+  const known = tables.get(maxQueryBytes);
+  if (known !== undefined) return known;
+  const table = prefixTable(
     new Map([
       [Frontend.Query, maxQueryBytes + 1],
       [Frontend.Parse, maxQueryBytes + 1 + NAME_BYTES],
@@ -31,6 +36,8 @@ export function requestPrefixes(maxQueryBytes: number): PrefixTable {
       [Frontend.CopyData, IN_RUNS],
     ]),
   );
+  tables.set(maxQueryBytes, table);
+  return table;
 }
 
 /** Direction R: what the client sends. Each message gets its owner, and what it is owed joins the queue. */

@@ -84,6 +84,7 @@ export class Session {
   readonly #kept: KeptStatements;
   /** Sum of the statements that are closed. */
   readonly #closedStatements = new Account();
+  #unread = false;
   #idleSince = 0;
   #clientStalledSince = 0;
   #serverStalledSince = 0;
@@ -94,7 +95,7 @@ export class Session {
     this.startedAt = now;
     this.#observer = observer;
     this.#kept = new KeptStatements(limits.maxStatementsKept);
-    const onViolation = (violation: Violation): void => this.#turnOpaque(violation);
+    const onViolation = (violation: Violation): void => this.#violated(violation);
     this.#requests = new Requests(this.#conversation, limits.maxQueryBytes, onViolation);
     this.#replies = new Replies(this.#conversation, onViolation);
   }
@@ -112,10 +113,7 @@ export class Session {
     this.startup = message;
     this.#conversation.expect(Expectation.Startup, accounts.startup);
     this.#requests.untyped(accounts.startup, message.packet.length, reads);
-    if (message.protocolMajor !== 3) {
-      this.#requests.turnOpaque();
-      this.#replies.turnOpaque();
-    }
+    if (message.protocolMajor !== 3) this.#turnOpaque();
     if (rest.length > 0) this.#requests.scan(rest, 0, rest.length, 0);
   }
 
@@ -200,16 +198,14 @@ export class Session {
     if (this.endedAt !== null) return;
     const conversation = this.#conversation;
     conversation.now = now;
-    // A login that fails, or a client that asks its user for the password and comes again, breaks nothing off.
-    const wasBusy = this.busy && !this.starting;
-    this.#requests.turnOpaque();
-    this.#replies.turnOpaque();
+    const cutOff = this.#cutOff;
+    this.#turnOpaque();
     this.catchUp(now);
     this.#clientStalledSince = 0;
     this.#serverStalledSince = 0;
     this.#idleSince = 0;
     this.endedAt = now;
-    this.endReason = wasBusy && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
+    this.endReason = cutOff && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
     this.endDetail = detail;
     this.#closeAll(this.#requests.takeFinished(), now);
     this.#closeAll(this.#replies.takeFinished(), now);
@@ -314,17 +310,31 @@ export class Session {
 
   // ------------------------------------------------------------------- private
 
+  /**
+   * An end now would cut a statement off. A login that fails, or a client that asks its user for the password and
+   * comes again, breaks nothing off.
+   */
+  get #cutOff(): boolean {
+    return this.busy && !this.starting && !this.#unread;
+  }
+
   get #inTransaction(): boolean {
     const status = this.#replies.facts.transactionStatus;
     return status === 'T' || status === 'E';
   }
 
-  #turnOpaque(violation: Violation): void {
+  #violated(violation: Violation): void {
     if (this.violation !== null) return;
     this.violation = violation;
+    this.#turnOpaque();
+    this.#observer.protocolViolated(this, violation);
+  }
+
+  /** From here on the session is relayed unread. */
+  #turnOpaque(): void {
+    this.#unread = true;
     this.#requests.turnOpaque();
     this.#replies.turnOpaque();
-    this.#observer.protocolViolated(this, violation);
   }
 
   #closeAll(statements: readonly Statement[], now: number): void {

@@ -1,0 +1,54 @@
+import { endedChildrenCpuSeconds } from '../cpu.ts';
+import { METRICS } from '../model.ts';
+import { findProgram } from '../programs.ts';
+import { LOGIN, RUN_TIMEOUT_MS, type Workload } from './workload.ts';
+
+const MODES = ['simple', 'extended', 'prepared'] as const;
+const CLIENTS = [
+  { clients: 1, transactions: 20_000 },
+  { clients: 16, transactions: 64_000 },
+] as const;
+
+/** `pgbench -S`: one small select per transaction. A fixed number of them, so that every target does the same work. */
+export const pgbench: readonly Workload[] = CLIENTS.flatMap(({ clients, transactions }) =>
+  MODES.map((mode) => ({
+    name: `select-${clients}-${mode}`,
+    about: `pgbench -S, ${clients} ${clients === 1 ? 'client' : 'clients'}, ${mode} protocol`,
+    metric: METRICS.transactions,
+    program: 'pgbench',
+    work: transactions,
+    measure: async (at, work, children) => {
+      const each = Math.ceil(work / clients);
+      const load = ['-S', '-n', '-M', mode, '-c', `${clients}`, '-t', `${each}`];
+      const cpuBefore = endedChildrenCpuSeconds();
+      const printed = await children.run(
+        findProgram('pgbench')!,
+        [...load, '-h', at.host, '-p', `${at.port}`, '-U', LOGIN.user, LOGIN.database],
+        RUN_TIMEOUT_MS,
+      );
+      const done = Number(/actually processed: (\d+)/.exec(printed)?.[1]);
+      // From version 14 on it leaves out the time to connect; before that it prints both.
+      const tps = Number(/tps = ([\d.]+) \((?:without|excluding)/.exec(printed)?.[1]);
+      if (done !== each * clients || !(tps > 0)) throw new Error(`pgbench lost transactions: ${printed}`);
+      return {
+        value: tps,
+        work: done,
+        seconds: done / tps,
+        clientCpuSeconds: endedChildrenCpuSeconds() - cpuBefore,
+      };
+    },
+  })),
+);
+
+/** Creates pgbench's tables, with 100,000 rows per unit of scale. */
+export function pgbenchTables(scale: number): readonly string[] {
+  return [
+    'create table pgbench_accounts (aid int not null, bid int, abalance int, filler char(84)) with (fillfactor = 100)',
+    `insert into pgbench_accounts select n, 1, 0, '' from generate_series(1, ${scale * 100_000}) n`,
+    'alter table pgbench_accounts add primary key (aid)',
+    'create table pgbench_branches (bid int not null primary key, bbalance int, filler char(88))',
+    `insert into pgbench_branches select n, 0, '' from generate_series(1, ${scale}) n`,
+    'create table pgbench_tellers (tid int not null primary key, bid int, tbalance int, filler char(84))',
+    'vacuum (freeze, analyze) pgbench_accounts',
+  ];
+}

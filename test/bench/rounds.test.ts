@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Children } from '../../bench/children.ts';
+import { type Endpoint, METRICS } from '../../bench/model.ts';
+import { measureInRounds } from '../../bench/rounds.ts';
+import { summarize } from '../../bench/summary.ts';
+import type { Target } from '../../bench/targets/targets.ts';
+import type { Workload } from '../../bench/workloads/workload.ts';
+
+const PLAN = { rounds: 3, size: 1 };
+const children = new Children('/nowhere');
+const silent = (): void => undefined;
+
+function target(name: string, port: number): Target {
+  return { name, about: name, endpoint: { host: '127.0.0.1', port }, pid: null };
+}
+
+/** Tells its caller's figure and notes which port was measured with how much work. */
+function workload(runs: string[], value: (at: Endpoint) => number): Workload {
+  return {
+    name: 'pretended',
+    about: 'does nothing',
+    metric: METRICS.throughput,
+    work: 10,
+    measure: (at, work) => {
+      runs.push(`${at.port}:${work}`);
+      return Promise.resolve({ value: value(at), work, seconds: 1, clientCpuSeconds: 0 });
+    },
+  };
+}
+
+test('rounds run to and fro between the targets, after a warm-up of each', async () => {
+  const runs: string[] = [];
+  const targets = [target('direct', 1), target('a', 2), target('b', 3)];
+  const { samples, skipped } = await measureInRounds(
+    workload(runs, ({ port }) => port),
+    targets,
+    PLAN,
+    children,
+    silent,
+  );
+  const warmUps = ['1:1', '2:1', '3:1'];
+  const there = ['1:10', '2:10', '3:10'];
+  assert.deepEqual(runs, [...warmUps, ...there, ...there.toReversed(), ...there]);
+  assert.equal(samples.length, 9);
+  assert.deepEqual(skipped, []);
+});
+
+test('a target that fails is named with the reason and left out; the others go on', async () => {
+  const runs: string[] = [];
+  const fails = workload(runs, ({ port }) => {
+    if (port === 2 && runs.length > 2) throw new Error('it broke');
+    return port;
+  });
+  const { samples, skipped } = await measureInRounds(
+    fails,
+    [target('direct', 1), target('a', 2)],
+    PLAN,
+    children,
+    silent,
+  );
+  assert.deepEqual(runs, ['1:1', '2:1', '1:10', '2:10', '1:10', '1:10']);
+  assert.equal(samples.length, 3);
+  assert.deepEqual(skipped, [{ what: 'pretended through a', reason: 'it broke', failed: true }]);
+});
+
+test('a ratio compares with the direct run of the same round', async () => {
+  const figures = [100, 50, 30, 60, 10, 7, 8, 10];
+  const load = workload([], () => figures.shift() ?? Number.NaN);
+  const targets = [target('direct', 1), target('a', 2)];
+  const { samples } = await measureInRounds(load, targets, PLAN, children, silent);
+  // Behind the warm-up: 30 and 60; then to the other side 10 and 7; then 8 and 10.
+  assert.deepEqual(summarize(load, 'a', samples).ratio, { median: 10 / 7, lowest: 10 / 8, highest: 2 });
+  const latency = { ...load, metric: METRICS.latency };
+  assert.deepEqual(summarize(latency, 'a', samples).ratio, { median: 7 / 10, lowest: 0.5, highest: 0.8 });
+});
