@@ -8,7 +8,6 @@ import { type Address, formatAddress } from '../relay/address.ts';
 import { Leg } from '../relay/leg.ts';
 import { listen, type Listener } from '../relay/listener.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
-import { isBalanced } from '../session/balance.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { Violation } from '../session/direction.ts';
 import { type Endpoint, Session, type SessionObserver } from '../session/session.ts';
@@ -50,7 +49,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
+    this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
   }
 
