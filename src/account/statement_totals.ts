@@ -14,7 +14,7 @@ export class StatementTotals {
   calls = 0;
   /** Statements that executed nothing. */
   prepares = 0;
-  /** Calls and prepares. */
+  /** Calls, prepares, and what was never answered. */
   readonly outcomes: Record<Outcome, number> = { ok: 0, error: 0, cancelled: 0, aborted: 0, open: 0 };
   rows = 0;
   readonly R = new Flow();
@@ -52,6 +52,8 @@ export class StatementTotals {
     this.clientStallMs += statement.clientStallMs;
     this.serverStallMs += statement.serverStallMs;
     if (S.firstAt > R.firstAt) this.firstByteMs += S.firstAt - R.firstAt;
+    // The server skipped it, for one before it in its pipeline had failed: nothing was executed.
+    if (statement.outcome === 'aborted' && S.messages === 0) return;
     if (statement.kind === 'prepare') {
       this.prepares += 1;
       this.preparesMs += durationMs;

@@ -28,6 +28,7 @@ export class SessionArchive {
     dropped.sessions += 1;
     if (!isBalanced(session)) dropped.unbalanced += 1;
     dropped.statements += session.statementCount;
+    session.forget();
     dropped.R.add(R);
     dropped.S.add(S);
   }

@@ -7,6 +7,7 @@ import { fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
 import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
 import type { ProxyOptions, Tap } from './options.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
+import { Throttle } from './throttle.ts';
 
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
 export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
@@ -179,7 +180,11 @@ export class Connection {
       'path' in upstream
         ? { address: upstream.path, port: 0 }
         : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
-    const books = { R: new RequestBooks(session, this.#tap), S: new ReplyBooks(session, this.#tap) };
+    const throttle = new Throttle(session, leg);
+    const books = {
+      R: new RequestBooks(session, this.#tap, throttle),
+      S: new ReplyBooks(session, this.#tap, throttle),
+    };
     session.undelivered.R = 0;
     this.#relay = new Relay(leg, server, books, {
       silentServer: (error) => this.#tellSilence(error),
@@ -237,5 +242,6 @@ function endDetail(session: Session, end: RelayEnd): string | null {
   if (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC') {
     return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
   }
-  return end.error === null ? null : `${end.by} connection: ${end.error.message}`;
+  if (end.error !== null) return `${end.by} connection: ${end.error.message}`;
+  return session.busy ? `the ${end.by} closed the connection before all was answered` : null;
 }

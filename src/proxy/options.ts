@@ -15,6 +15,8 @@ export interface Tap {
 export interface ProxyOptions extends SessionLimits {
   readonly listen: readonly Address[];
   readonly upstream: Address;
+  /** Statements that all sessions together keep, ended ones included. */
+  readonly maxStatementsInAll: number;
   /** Ended sessions kept for the report; smaller ones are added up. */
   readonly maxSessionsKept: number;
   /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
@@ -36,6 +38,7 @@ export interface ProxyOptions extends SessionLimits {
 export const PROXY_DEFAULTS = {
   maxQueryBytes: 4096,
   maxStatementsKept: 200,
+  maxStatementsInAll: 10_000,
   maxSessionsKept: 1000,
   maxFingerprints: DEFAULT_MAX_FINGERPRINTS,
   connectTimeoutMs: 10_000,

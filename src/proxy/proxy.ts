@@ -10,8 +10,9 @@ import { listen, type Listener } from '../relay/listener.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { Violation } from '../session/direction.ts';
-import { type Endpoint, Session, type SessionObserver } from '../session/session.ts';
+import { type Endpoint, Session, type SessionLimits, type SessionObserver } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
+import { StatementBudget } from '../session/statement_budget.ts';
 import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { type CancelRequest, Connection, type ConnectionOwner } from './connection.ts';
@@ -38,6 +39,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #startedAt = this.#clock.now();
   readonly #connections = new Set<Connection>();
   readonly #archive: SessionArchive;
+  readonly #limits: SessionLimits;
   readonly #statistics: StatementStatistics;
   readonly #cancels: Cancel[] = [];
   /** Give up the cancel requests that are under way. */
@@ -49,6 +51,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
+    this.#limits = { ...options, statementBudget: new StatementBudget(options.maxStatementsInAll) };
     this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
   }
@@ -141,7 +144,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   #accept(socket: net.Socket, address: Address): void {
     this.#sessions += 1;
     const now = this.#clock.now();
-    const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#options, this, now);
+    const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#limits, this, now);
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
     this.#connections.add(new Connection(session, open, this.#options, this));

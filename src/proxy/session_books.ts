@@ -1,15 +1,18 @@
 import type { DirectionBooks } from '../relay/pump.ts';
 import type { Session } from '../session/session.ts';
 import type { Tap } from './options.ts';
+import type { Throttle } from './throttle.ts';
 
 /** Direction R of a session, as its pump sees it. */
 export class RequestBooks implements DirectionBooks {
   readonly #session: Session;
   readonly #tap: Tap | null;
+  readonly #throttle: Throttle;
 
-  constructor(session: Session, tap: Tap | null) {
+  constructor(session: Session, tap: Tap | null, throttle: Throttle) {
     this.#session = session;
     this.#tap = tap;
+    this.#throttle = throttle;
   }
 
   read(buffer: Buffer, bytes: number, now: number): void {
@@ -19,6 +22,7 @@ export class RequestBooks implements DirectionBooks {
 
   wrote(): void {
     this.#session.wroteToServer();
+    this.#throttle.hold();
   }
 
   handedOn(now: number): void {
@@ -42,10 +46,12 @@ export class RequestBooks implements DirectionBooks {
 export class ReplyBooks implements DirectionBooks {
   readonly #session: Session;
   readonly #tap: Tap | null;
+  readonly #throttle: Throttle;
 
-  constructor(session: Session, tap: Tap | null) {
+  constructor(session: Session, tap: Tap | null, throttle: Throttle) {
     this.#session = session;
     this.#tap = tap;
+    this.#throttle = throttle;
   }
 
   read(buffer: Buffer, bytes: number, now: number): void {
@@ -59,6 +65,7 @@ export class ReplyBooks implements DirectionBooks {
 
   handedOn(now: number): void {
     this.#session.handedToClient(now);
+    this.#throttle.release();
   }
 
   stallBegan(now: number): void {

@@ -79,8 +79,10 @@ export function* renderText(report: ReportRecord): Generator<string> {
     yield* lines(flowLines({ client, server, R, S, us: activeUs(session) }));
   }
   if (sessions.length > 0) {
-    yield* lines(['', ...LEGEND, '', `sessions by bytes (${sessions.length})`]);
-    yield* lines(withRemarks(tableLines(SESSION_COLUMNS, sessions), sessions));
+    // What does not balance is shown, however small.
+    const shown = sessions.filter(({ balanced }, index) => index < TOP || !balanced);
+    yield* lines(['', ...LEGEND, '', `sessions by bytes (${countOf(shown, sessions)})`]);
+    yield* lines(withRemarks(tableLines(SESSION_COLUMNS, shown), shown));
   }
   yield* top('statements', STATEMENT_COLUMNS, placedStatements(report), ({ statement }) =>
     bothBytes(statement),
@@ -101,8 +103,11 @@ function* top<Row>(
 ): Generator<string> {
   if (rows.length === 0) return;
   const largest = rows.toSorted((a, b) => bytes(b) - bytes(a)).slice(0, TOP);
-  const count = largest.length < rows.length ? `${largest.length} of ${rows.length}` : String(rows.length);
-  yield* lines(['', `${what} by bytes (${count})`, ...tableLines(columns, largest)]);
+  yield* lines(['', `${what} by bytes (${countOf(largest, rows)})`, ...tableLines(columns, largest)]);
+}
+
+function countOf(shown: readonly unknown[], all: readonly unknown[]): string {
+  return shown.length < all.length ? `${shown.length} of ${all.length}` : String(all.length);
 }
 
 /** Below the line of a session that ended badly, does not balance or was not kept whole: a sentence each. */

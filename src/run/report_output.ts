@@ -1,3 +1,5 @@
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import { replaceFile } from '../export/replace_file.ts';
 import type { Sink } from '../export/sink.ts';
 import type { ReportRecord } from '../report/model.ts';
@@ -11,6 +13,24 @@ export class ReportOutputError extends Error {
   constructor(message: string, cause: unknown) {
     super(message, { cause });
     this.name = 'ReportOutputError';
+  }
+}
+
+/**
+ * Makes sure, before anything is to be reported, that a file can be written where the report is to go.
+ *
+ * @throws {ReportOutputError}
+ */
+export function checkReportFile(file: string | null): void {
+  if (file === null) return;
+  const folder = path.dirname(path.resolve(file));
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new ReportOutputError(
+      `cannot write the report to ${file}: no file can be made in ${folder}`,
+      error,
+    );
   }
 }
 

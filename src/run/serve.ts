@@ -11,7 +11,7 @@ import { formatAddress } from '../relay/address.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
-import { writeReport } from './report_output.ts';
+import { checkReportFile, writeReport } from './report_output.ts';
 import { Signals } from './signals.ts';
 import { Trace } from './trace.ts';
 
@@ -44,6 +44,7 @@ export async function serve(settings: ProxySettings): Promise<void> {
 }
 
 async function run(settings: ProxySettings, log: Logger, signals: Signals): Promise<void> {
+  checkReportFile(settings['report-file']);
   const stdout = stdoutSink();
   const outputs = await openOutputs(settings, stdout, log);
   let proxy: Proxy;
@@ -116,6 +117,7 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     upstream: settings.upstream,
     maxQueryBytes: settings['max-query-bytes'],
     maxStatementsKept: settings['max-statements-kept'],
+    maxStatementsInAll: settings['max-statements-in-all'],
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
     connectTimeoutMs: settings['connect-timeout'],

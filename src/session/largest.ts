@@ -34,6 +34,32 @@ export class Largest<Item> {
     return this.#heap.toSorted((a, b) => a.order - b.order).map(({ item }) => item);
   }
 
+  get length(): number {
+    return this.#heap.length;
+  }
+
+  /** Size of the one to go next; null when there is none. */
+  get leastSize(): number | null {
+    return this.#heap[0]?.size ?? null;
+  }
+
+  /** Sizes of all that are kept, in no order. */
+  *sizes(): Generator<number> {
+    for (const { size } of this.#heap) yield size;
+  }
+
+  /** Takes out the one to go next; null when there is none. */
+  removeLeast(): Item | null {
+    const [least] = this.#heap;
+    const last = this.#heap.pop();
+    if (least === undefined || last === undefined) return null;
+    if (this.#heap.length > 0) {
+      this.#heap[0] = last;
+      this.#sink();
+    }
+    return least.item;
+  }
+
   #rise(from: number): void {
     for (let at = from; at > 0;) {
       const parent = (at - 1) >> 1;

@@ -9,8 +9,12 @@ export interface Prepared {
   origin: Statement | null;
 }
 
-/** Prepared statements remembered per session; beyond that the oldest are forgotten, and show no SQL any more. */
-const MAX_PREPARED = 16_384;
+/**
+ * Names remembered per session, and characters of the SQL of its prepared statements. Beyond that the oldest are
+ * forgotten, and show no SQL any more.
+ */
+const MAX_NAMES = 16_384;
+const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * Prepared statements and portals by name, as the client's messages define them, in the order of its messages.
@@ -19,6 +23,8 @@ const MAX_PREPARED = 16_384;
 export class Names {
   readonly #prepared = new Map<string, Prepared>();
   readonly #portals = new Map<string, Statement>();
+  /** Of the texts of all prepared statements. */
+  #characters = 0;
 
   prepared(name: string): Prepared | undefined {
     return this.#prepared.get(name);
@@ -39,12 +45,13 @@ export class Names {
   closePrepared(name: string): Aftermath | null {
     const previous = this.#prepared.get(name);
     if (previous === undefined) return null;
-    this.#prepared.delete(name);
+    this.#unset(name);
     return new Restoration(this, name, undefined, previous);
   }
 
   openPortal(name: string, statement: Statement): void {
     this.#portals.set(name, statement);
+    if (this.#portals.size > MAX_NAMES) this.#portals.delete(oldestOf(this.#portals));
   }
 
   closePortal(name: string): void {
@@ -59,25 +66,41 @@ export class Names {
 
   /** DEALLOCATE through SQL. @param name null for all */
   deallocate(name: string | null): void {
-    if (name === null) this.#prepared.clear();
-    else this.#prepared.delete(name);
+    for (const one of name === null ? this.#prepared.keys() : [name]) this.#unset(one);
   }
 
   /** Replaces what a name stands for, unless it has come to stand for something else since. */
   restore(name: string, current: Prepared | undefined, previous: Prepared | undefined): void {
     if (this.#prepared.get(name) !== current) return;
-    if (previous === undefined) this.#prepared.delete(name);
+    if (previous === undefined) this.#unset(name);
     else this.#set(name, previous);
   }
 
   #set(name: string, prepared: Prepared): void {
+    this.#unset(name);
     this.#prepared.set(name, prepared);
-    if (this.#prepared.size <= MAX_PREPARED) return;
-    for (const oldest of this.#prepared.keys()) {
-      this.#prepared.delete(oldest);
-      return;
+    this.#characters += charactersOf(prepared);
+    while (this.#prepared.size > MAX_NAMES || this.#characters > MAX_CHARACTERS) {
+      this.#unset(oldestOf(this.#prepared));
     }
   }
+
+  #unset(name: string): void {
+    const prepared = this.#prepared.get(name);
+    if (prepared === undefined) return;
+    this.#characters -= charactersOf(prepared);
+    this.#prepared.delete(name);
+  }
+}
+
+function charactersOf({ query }: Prepared): number {
+  return query?.text.length ?? 0;
+}
+
+/** The key that was set first; a map keeps that order. */
+function oldestOf(map: ReadonlyMap<string, unknown>): string {
+  for (const key of map.keys()) return key;
+  return '';
 }
 
 /** Below that it is not worth while to look which portals are gone. */

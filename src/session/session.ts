@@ -7,6 +7,7 @@ import { KeptStatements } from './kept_statements.ts';
 import { Replies, type ServerFacts } from './replies.ts';
 import { Requests } from './requests.ts';
 import { Statement } from './statement.ts';
+import type { StatementBudget } from './statement_budget.ts';
 
 /** A TCP address, or the path of a Unix-domain socket with port 0. */
 export interface Endpoint {
@@ -46,6 +47,8 @@ export interface SessionLimits {
   readonly maxQueryBytes: number;
   /** Statements kept per session. */
   readonly maxStatementsKept: number;
+  /** Bounds the statements that all sessions together keep; none unless given. */
+  readonly statementBudget?: StatementBudget;
 }
 
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
@@ -94,7 +97,7 @@ export class Session {
     this.client = client;
     this.startedAt = now;
     this.#observer = observer;
-    this.#kept = new KeptStatements(limits.maxStatementsKept);
+    this.#kept = new KeptStatements(limits.maxStatementsKept, limits.statementBudget);
     const onViolation = (violation: Violation): void => this.#violated(violation);
     this.#requests = new Requests(this.#conversation, limits.maxQueryBytes, onViolation);
     this.#replies = new Replies(this.#conversation, onViolation);
@@ -227,6 +230,11 @@ export class Session {
     return this.#requests.terminated;
   }
 
+  /** The server owes so many answers that nothing more should be read from the client before it has given some. */
+  get overdrawn(): boolean {
+    return this.#conversation.queue.length > MAX_OWED;
+  }
+
   /** The server owes an answer, or a message is under way. */
   get busy(): boolean {
     return !this.#conversation.queue.empty || !this.#requests.atBoundary || !this.#replies.atBoundary;
@@ -283,6 +291,11 @@ export class Session {
     return [...this.#kept.list(), ...[...this.#conversation.open()].toReversed()].toSorted(
       (a, b) => a.seq - b.seq,
     );
+  }
+
+  /** Nobody will ask for its statements any more. */
+  forget(): void {
+    this.#kept.forget();
   }
 
   /** What was not kept: its number, and its figures. */
@@ -351,6 +364,9 @@ export class Session {
     this.#observer.statementFinished(this, statement);
   }
 }
+
+/** Entries of the expectation queue, each some hundred bytes, beyond which a client has to wait. */
+const MAX_OWED = 10_000;
 
 function settled(statement: Statement): void {
   if (statement.outcome === 'open') statement.outcome = 'ok';

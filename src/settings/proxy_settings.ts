@@ -116,6 +116,14 @@ export const PROXY_SETTINGS = {
     default: `${PROXY_DEFAULTS.maxStatementsKept}`,
     parse: integer(0, 1_000_000),
   }),
+  'max-statements-in-all': setting('value', {
+    group: 'Limits',
+    placeholder: 'N',
+    unit: 'statements',
+    describe: 'Statements kept of all sessions together, ended ones included; the smallest are added up',
+    default: `${PROXY_DEFAULTS.maxStatementsInAll}`,
+    parse: integer(0, 10_000_000),
+  }),
   'max-sessions-kept': setting('value', {
     group: 'Limits',
     placeholder: 'N',

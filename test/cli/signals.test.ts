@@ -4,10 +4,12 @@ import {
   closeSync,
   constants,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   readSync,
+  rmdirSync,
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,8 +81,10 @@ describe('the proxy', () => {
   });
 
   it('does not lose a report that its file cannot take', async () => {
-    const file = path.join(folder, 'none', 'report.txt');
-    const { command } = await started('--report-file', file);
+    const gone = path.join(folder, 'gone');
+    mkdirSync(gone);
+    const { command } = await started('--report-file', path.join(gone, 'report.txt'));
+    rmdirSync(gone);
     command.kill('SIGTERM');
     const { status, stdout, stderr } = await command.finished();
     assert.equal(status, 1);
@@ -88,6 +92,16 @@ describe('the proxy', () => {
     assert.match(
       stderr,
       /\npgnetflow: cannot write the report to [^\n]*ENOENT[^\n]*; it went to standard output\n$/,
+    );
+  });
+
+  it('does not start when its report could not be written', async () => {
+    const command = new Command([...PROXY, '--report-file', path.join(folder, 'none', 'report.txt')]);
+    const { status, stdout, stderr } = await command.finished();
+    assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+    assert.match(
+      stderr,
+      /^pgnetflow: cannot write the report to [^\n]*: no file can be made in [^\n]*none\n$/,
     );
   });
 

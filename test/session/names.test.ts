@@ -56,4 +56,25 @@ describe('names of prepared statements', () => {
     assert.equal(names.prepared('s0'), undefined);
     assert.equal(names.prepared('s19999')?.query?.text, '19999');
   });
+
+  it('the SQL remembered is bounded, too', () => {
+    const names = new Names();
+    const megabyte = 'x'.repeat(1024 * 1024);
+    for (let count = 0; count < 7; count += 1) names.prepare(`s${count}`, prepared(megabyte));
+    assert.equal(names.prepared('s2'), undefined);
+    assert.equal(names.prepared('s3')?.query?.text, megabyte);
+    names.deallocate(null);
+    for (let count = 0; count < 4; count += 1) names.prepare(`t${count}`, prepared(megabyte));
+    assert.notEqual(names.prepared('t0'), undefined, 'what is forgotten counts no more');
+  });
+
+  it('a name that is prepared again counts as new', () => {
+    const names = new Names();
+    names.prepare('s', prepared('old'));
+    for (let count = 0; count < 16_000; count += 1) names.prepare(`a${count}`, prepared('a'));
+    names.closePrepared('s');
+    names.prepare('s', prepared('new'));
+    for (let count = 0; count < 16_000; count += 1) names.prepare(`b${count}`, prepared('b'));
+    assert.equal(names.prepared('s')?.query?.text, 'new');
+  });
 });

@@ -1,0 +1,44 @@
+// A client that asks far faster than the server answers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { client, server } from '../support/messages.ts';
+import { until, untilStill } from '../support/peers.ts';
+import { onlySession, openSession } from '../support/proxies.ts';
+
+const QUERIES = 100_003;
+
+test(
+  'a client that is owed ten thousand answers waits until it has some, and gets them all',
+  { timeout: 20_000 },
+  async () => {
+    const { proxy, client: asking, server: answering } = await openSession({ maxQueryBytes: 0 });
+    const query = client.query('');
+    const answer = Buffer.concat([server.emptyQuery(), server.ready()]);
+    const before = answering.receivedBytes;
+    asking.digest();
+    answering.digest();
+    asking.send(Buffer.alloc(QUERIES * query.length, query));
+
+    const begun = (): number => proxy.proxy.report().sessions[0]!.statement_count;
+    const held = await untilStill(begun);
+    // What one read brings beyond the limit is on the books as well.
+    assert.ok(held > 10_000 && held < 10_001 + (2 * 65_536) / query.length, `${held} statements begun`);
+
+    let answered = 0;
+    while (answered < QUERIES) {
+      await until(() => answering.receivedBytes - before >= (answered + 1) * query.length, 'the next query');
+      const received = Math.floor((answering.receivedBytes - before) / query.length);
+      answering.send(Buffer.alloc((received - answered) * answer.length, answer));
+      answered = received;
+    }
+    const expected = QUERIES * answer.length;
+    await until(() => asking.receivedBytes >= expected, 'all answers');
+    asking.send(client.terminate());
+    asking.end();
+    answering.end();
+    const session = onlySession(await proxy.settled());
+    assert.equal(session.statement_count, QUERIES);
+    assert.equal(session.accounts.statement.R, QUERIES * query.length);
+    assert.equal(session.accounts.statement.S, expected);
+  },
+);
