@@ -24,6 +24,11 @@ export class SessionArchive {
     return this.#kept;
   }
 
+  /** The latest of the kept sessions that is what is looked for. */
+  find(matches: (session: Session) => boolean): Session | null {
+    return this.#kept.findLast(matches) ?? null;
+  }
+
   #shrink(): void {
     const bySize = this.#kept.toSorted((a, b) => bytesOf(b) - bytesOf(a) || a.id - b.id);
     for (const session of bySize.slice(this.#limit)) this.#drop(session);

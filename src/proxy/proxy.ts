@@ -9,7 +9,8 @@ import { Leg } from '../relay/leg.ts';
 import { listen, type Listener } from '../relay/listener.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
 import { isBalanced } from '../session/balance.ts';
-import type { Cancel } from '../session/cancel.ts';
+import type { CancelTarget } from '../session/cancel.ts';
+import { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Violation } from '../session/direction.ts';
 import { type Endpoint, Session, type SessionObserver } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
@@ -40,10 +41,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #connections = new Set<Connection>();
   readonly #archive: SessionArchive;
   readonly #statistics: StatementStatistics;
-  readonly #cancels: Cancel[] = [];
+  readonly #cancels = new CancelLedger(MAX_CANCELS_KEPT);
   /** Give up the cancel requests that are under way. */
   readonly #cancelsUnderWay = new Set<(reason: string) => void>();
-  #droppedCancels = 0;
   #listeners: Listener[] = [];
   #sessions = 0;
   #final: ReportRecord | null = null;
@@ -86,7 +86,6 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       droppedSessions: this.#archive.dropped,
       statistics: this.#statistics,
       cancels: this.#cancels,
-      droppedCancels: this.#droppedCancels,
     });
   }
 
@@ -100,6 +99,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   statementFinished(session: Session, statement: Statement): void {
     // First, for it gives the statement its fingerprint.
     this.#statistics.record(statement);
+    this.#cancels.statementFinished(session, statement);
     this.#options.onStatement?.(session, statement);
   }
 
@@ -112,17 +112,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   cancelRequested(connection: Connection, request: CancelRequest): void {
-    const target = this.#sessionOf(request);
-    const cancel: Cancel = {
-      session: target?.id ?? null,
-      statement: target?.currentStatement()?.seq ?? null,
-      client: connection.session.client,
-      requestedAt: this.#clock.now(),
-      deliveredAt: null,
-      error: null,
-    };
-    if (this.#cancels.length < MAX_CANCELS_KEPT) this.#cancels.push(cancel);
-    else this.#droppedCancels += 1;
+    const { client } = connection.session;
+    const cancel = this.#cancels.enter(client, null, this.#targetOf(request), this.#clock.now());
     this.#connections.delete(connection);
     const giveUp = forwardCancel(connection, request, cancel, this.#options, () => {
       this.#cancelsUnderWay.delete(giveUp);
@@ -148,12 +139,14 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#connections.add(new Connection(session, open, this.#options, this));
   }
 
-  #sessionOf(request: CancelRequest): Session | null {
+  #targetOf(request: CancelRequest): CancelTarget {
+    const isMeant = ({ facts: { backendKey } }: Session): boolean =>
+      backendKey?.processId === request.processId && backendKey.key.equals(request.key);
     for (const { session } of this.#connections) {
-      const key = session.facts.backendKey;
-      if (key !== null && key.processId === request.processId && key.key.equals(request.key)) return session;
+      if (isMeant(session)) return { kind: 'open', session: session.id, statement: session.answering };
     }
-    return null;
+    const ended = this.#archive.find(isMeant);
+    return ended === null ? { kind: 'nobody' } : { kind: 'ended', session: ended.id };
   }
 
   #stop(): ReportRecord {

@@ -196,13 +196,19 @@ export interface FingerprintRecord {
 }
 
 export interface CancelRecord {
-  /** Null when no session of ours has that key. */
+  /** Null when no session of ours has, or had, that key. */
   session: number | null;
+  /** The one being answered when the request came; null when there was none. */
   statement: number | null;
   client: EndpointRecord;
   requested_at: string;
   /** When the server had closed the connection that carried the request; null when it could not be delivered. */
   delivered_at: string | null;
+  outcome: 'cancelled' | 'finished_first' | 'no_effect' | 'session_gone' | 'unknown_key';
+  /** From the request until the server's SQLSTATE 57014 was read; null without. */
+  effect_us: number | null;
+  /** What the server still sent for that statement after the request; null without a statement. */
+  bytes_after: number | null;
   /** Why it could not be delivered. */
   error: string | null;
 }
