@@ -15,8 +15,11 @@ export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
 const PROTOCOL_VIOLATION = '08P01';
 const CANNOT_CONNECT = '08001';
 const CONNECTION_FAILURE = '08006';
+export const TOO_MANY_CONNECTIONS = '53300';
 
 export interface ConnectionOwner {
+  /** The client has said who it is. @returns why it may not have a session; null when it may */
+  admit(connection: Connection): string | null;
   /** The client wants a statement cancelled; the connection carries nothing else. */
   cancelRequested(connection: Connection, request: CancelRequest): void;
   /** Both connections are gone. */
@@ -35,6 +38,8 @@ export class Connection {
   readonly #tap: Tap | null;
   readonly #startup = new StartupPacketReader();
   readonly #startupTimer: NodeJS.Timeout;
+  /** The kinds of encryption that the client has asked for: each once, as the server has it. */
+  readonly #asked = new Set<StartupPacket['kind']>();
   /** Reads that the packet which is being read has taken so far. */
   #reads = 0;
   #relay: Relay | null = null;
@@ -81,6 +86,12 @@ export class Connection {
     this.leg.listener = listener;
   }
 
+  /** Closes without a word, as the server does with a cancel request; there is no session. */
+  dismiss(): void {
+    this.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+    this.leg.close();
+  }
+
   /** Sends the client the one error that there is, and closes. */
   refuse(sqlstate: string, message: string): void {
     const { session } = this;
@@ -110,6 +121,11 @@ export class Connection {
       switch (packet.kind) {
         case 'ssl_request':
         case 'gssenc_request':
+          if (this.#asked.has(packet.kind)) {
+            this.refuse(PROTOCOL_VIOLATION, 'received the same request for encryption twice');
+            return true;
+          }
+          this.#asked.add(packet.kind);
           // What follows in the clear before the answer could have been put there by somebody else.
           if (at < bytes) {
             this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
@@ -123,9 +139,15 @@ export class Connection {
           this.#tap?.startup(packet.packet);
           this.#owner.cancelRequested(this, packet);
           return true;
-        case 'startup_message':
+        case 'startup_message': {
+          const refusal = this.#owner.admit(this);
+          if (refusal !== null) {
+            this.refuse(TOO_MANY_CONNECTIONS, refusal);
+            return true;
+          }
           this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
           return false;
+        }
         case 'invalid':
           this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length));
           return true;

@@ -19,6 +19,10 @@ export interface ProxyOptions extends SessionLimits {
   readonly maxSessionsKept: number;
   /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
   readonly maxFingerprints: number;
+  /** Sessions at a time; a further client is refused. */
+  readonly maxConnections: number;
+  /** Cancel requests under way at a time; further ones are not forwarded. */
+  readonly maxCancels: number;
   /** How long a connection to the server may take to open. */
   readonly connectTimeoutMs: number;
   /** How long a client may take to send its StartupMessage. */
@@ -38,6 +42,9 @@ export const PROXY_DEFAULTS = {
   maxStatementsKept: 200,
   maxSessionsKept: 1000,
   maxFingerprints: DEFAULT_MAX_FINGERPRINTS,
+  maxConnections: 10_000,
+  // Each makes the server fork a process.
+  maxCancels: 1000,
   connectTimeoutMs: 10_000,
   startupTimeoutMs: 60_000,
   cancelTimeoutMs: 10_000,

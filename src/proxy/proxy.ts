@@ -14,13 +14,20 @@ import { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Violation } from '../session/direction.ts';
 import { type Endpoint, Session, type SessionObserver } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
+import { fatalError } from '../wire/encode.ts';
 import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
-import { type CancelRequest, Connection, type ConnectionOwner } from './connection.ts';
+import { type CancelRequest, Connection, type ConnectionOwner, TOO_MANY_CONNECTIONS } from './connection.ts';
 import { PROXY_DEFAULTS, type ProxyOptions, type ProxyStart } from './options.ts';
+import { SeldomLog } from './seldom.ts';
 
 /** Cancel requests kept for the report. */
 const MAX_CANCELS_KEPT = 1000;
+/**
+ * Connections taken beyond the limit, to be told that they are too many. Only who has read a client's first packet
+ * knows that it is no cancel request, and those must pass when the server is busiest.
+ */
+const RESERVE = 100;
 
 /**
  * Starts a proxy.
@@ -44,6 +51,12 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #cancels = new CancelLedger(MAX_CANCELS_KEPT);
   /** Give up the cancel requests that are under way. */
   readonly #cancelsUnderWay = new Set<(reason: string) => void>();
+  /** Clients that were one too many and have not closed yet. */
+  readonly #turnedAway = new Set<Connection>();
+  /** Connections that have a session with the server, or wait for it. */
+  #admitted = 0;
+  readonly #refused = { connections: 0, cancels: 0 };
+  readonly #logs: Record<'connections' | 'cancels' | 'accept', SeldomLog>;
   #listeners: Listener[] = [];
   #sessions = 0;
   #final: ReportRecord | null = null;
@@ -52,6 +65,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#options = options;
     this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
+    const { log } = options;
+    this.#logs = { connections: new SeldomLog(log), cancels: new SeldomLog(log), accept: new SeldomLog(log) };
   }
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
@@ -67,7 +82,13 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   async listen(): Promise<void> {
     try {
       for (const address of this.#options.listen) {
-        this.#listeners.push(await listen(address, (socket) => this.#accept(socket, address)));
+        this.#listeners.push(
+          await listen(
+            address,
+            (socket) => this.#accept(socket, address),
+            (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
+          ),
+        );
       }
     } catch (error) {
       this.#closeListeners();
@@ -86,6 +107,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       droppedSessions: this.#archive.dropped,
       statistics: this.#statistics,
       cancels: this.#cancels,
+      refused: this.#refused,
     });
   }
 
@@ -111,10 +133,27 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     );
   }
 
+  admit(connection: Connection): string | null {
+    if (this.#admitted < this.#options.maxConnections) {
+      this.#admitted += 1;
+      return null;
+    }
+    this.#connections.delete(connection);
+    this.#turnedAway.add(connection);
+    return this.#tooMany();
+  }
+
   cancelRequested(connection: Connection, request: CancelRequest): void {
     const { client } = connection.session;
     const cancel = this.#cancels.enter(client, null, this.#targetOf(request), this.#clock.now());
     this.#connections.delete(connection);
+    if (this.#cancelsUnderWay.size >= this.#options.maxCancels) {
+      cancel.error = `${this.#options.maxCancels} cancel requests were under way, which is the limit (--max-cancels)`;
+      this.#refused.cancels += 1;
+      this.#warn('cancels', `cancel request: ${cancel.error}`);
+      connection.dismiss();
+      return;
+    }
     const giveUp = forwardCancel(connection, request, cancel, this.#options, () => {
       this.#cancelsUnderWay.delete(giveUp);
       if (cancel.error !== null)
@@ -124,19 +163,37 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   ended(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return;
+    if (this.#turnedAway.delete(connection) || !this.#connections.delete(connection)) return;
+    if (connection.session.startup !== null) this.#admitted -= 1;
     this.#archive.add(connection.session);
   }
 
   // -------------------------------------------------------------------------- private
 
   #accept(socket: net.Socket, address: Address): void {
+    if (this.#connections.size + this.#turnedAway.size >= this.#options.maxConnections + RESERVE) {
+      socket.on('error', () => undefined);
+      socket.end(fatalError(TOO_MANY_CONNECTIONS, this.#tooMany()));
+      socket.destroySoon();
+      return;
+    }
     this.#sessions += 1;
     const now = this.#clock.now();
     const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#options, this, now);
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
     this.#connections.add(new Connection(session, open, this.#options, this));
+  }
+
+  #tooMany(): string {
+    const message = `sorry, too many clients already: pgnetflow takes ${this.#options.maxConnections} connections (--max-connections)`;
+    this.#refused.connections += 1;
+    this.#warn('connections', message);
+    return message;
+  }
+
+  #warn(about: 'connections' | 'cancels' | 'accept', message: string): void {
+    this.#logs[about].warn(message, this.#clock.now());
   }
 
   #targetOf(request: CancelRequest): CancelTarget {
@@ -155,7 +212,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
     const report = this.report();
     for (const connection of this.#connections) connection.stop();
+    for (const connection of this.#turnedAway) connection.stop();
     this.#connections.clear();
+    this.#turnedAway.clear();
     return report;
   }
 

@@ -222,6 +222,8 @@ export interface ReportRecord {
   sessions: SessionRecord[];
   statements: FingerprintRecord[];
   cancels: CancelRecord[];
+  /** Turned away because a limit was reached; the connections are in no other figure. */
+  refused: { connections: number; cancels: number };
   /** Sessions that were not kept, added up; `unbalanced` counts those whose books did not balance. */
   dropped: {
     sessions: number;

@@ -23,6 +23,8 @@ export interface ReportSources {
   };
   readonly statistics: StatementStatistics;
   readonly cancels: CancelLedger;
+  /** Turned away because a limit was reached. */
+  readonly refused: { readonly connections: number; readonly cancels: number };
 }
 
 /** The report at this moment, largest session first. */
@@ -49,6 +51,7 @@ export function reportRecord(sources: ReportSources): ReportRecord {
     sessions,
     statements: fingerprintRecords(sources.statistics, clock),
     cancels: sources.cancels.list().map((cancel) => cancelRecord(cancel, clock)),
+    refused: { ...sources.refused },
     dropped: {
       sessions: dropped.sessions,
       unbalanced: dropped.unbalanced,

@@ -163,7 +163,7 @@ function remarks(session: SessionRecord): string[] {
   return found.map((remark) => `        ${remark}`);
 }
 
-function totalLines({ totals, dropped, sessions, cancels }: ReportRecord): string[] {
+function totalLines({ totals, dropped, sessions, cancels, refused }: ReportRecord): string[] {
   const unbalanced = dropped.unbalanced + sessions.filter(({ balanced }) => !balanced).length;
   const found = [
     `total R: ${flowFigures(totals.R)}`,
@@ -174,6 +174,11 @@ function totalLines({ totals, dropped, sessions, cancels }: ReportRecord): strin
     const undelivered = cancels.filter(({ delivered_at }) => delivered_at === null).length;
     found.push(
       `cancel requests: ${cancels.length + dropped.cancels}, of those listed undelivered: ${undelivered}`,
+    );
+  }
+  if (refused.connections + refused.cancels > 0) {
+    found.push(
+      `refused, for a limit was reached: ${refused.connections} connections, ${refused.cancels} cancel requests`,
     );
   }
   if (dropped.sessions > 0) {

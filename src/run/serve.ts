@@ -110,6 +110,8 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     maxStatementsKept: settings['max-statements-kept'],
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
+    maxConnections: settings['max-connections'],
+    maxCancels: settings['max-cancels'],
     connectTimeoutMs: settings['connect-timeout'],
     startupTimeoutMs: settings['startup-timeout'],
     cancelTimeoutMs: settings['cancel-timeout'],

@@ -8,6 +8,8 @@ const UNITS: Readonly<Record<Unit, string>> = {
   sessions: 'sessions',
   fingerprints: 'fingerprints',
   rows: 'rows',
+  connections: 'connections',
+  cancels: 'cancel requests',
   address: 'address',
   file: 'path of a file',
   name: 'one of the names',

@@ -100,6 +100,23 @@ export const PROXY_SETTINGS = {
     default: null,
     parse: path,
   }),
+  'max-connections': setting('value', {
+    group: 'Limits',
+    placeholder: 'N',
+    unit: 'connections',
+    describe:
+      'Clients at a time; a further one is refused with the error 53300. Each takes two file descriptors (ulimit -n)',
+    default: `${PROXY_DEFAULTS.maxConnections}`,
+    parse: integer(1, 1_000_000),
+  }),
+  'max-cancels': setting('value', {
+    group: 'Limits',
+    placeholder: 'N',
+    unit: 'cancels',
+    describe: 'Cancel requests under way at a time; a further one is not forwarded',
+    default: `${PROXY_DEFAULTS.maxCancels}`,
+    parse: integer(1, 1_000_000),
+  }),
   'max-query-bytes': setting('value', {
     group: 'Limits',
     placeholder: 'BYTES',

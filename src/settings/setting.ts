@@ -25,6 +25,8 @@ export type Unit =
   | 'sessions'
   | 'fingerprints'
   | 'rows'
+  | 'connections'
+  | 'cancels'
   | 'address'
   | 'file'
   | 'name'

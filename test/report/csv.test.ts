@@ -82,6 +82,7 @@ describe('the CSV report', () => {
           droppedSessions: none,
           statistics: new StatementStatistics({ maxFingerprints: 23 }, 0),
           cancels: new CancelLedger(0),
+          refused: { connections: 0, cancels: 0 },
         });
         assertSums(one);
       }),

@@ -155,6 +155,7 @@ export function report(
     sessions,
     statements: [],
     cancels: [],
+    refused: { connections: 0, cancels: 0 },
     dropped: folded,
   };
 }
@@ -296,6 +297,7 @@ export function sample(): ReportRecord {
         last_at: '2013-10-15T08:00:01.001Z',
       },
     ],
+    refused: { connections: 13, cancels: 1 },
     cancels: [
       {
         session: 1,
