@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { DEFAULT_MAX_FINGERPRINTS } from '../account/statistics.ts';
 import type { Address } from '../relay/address.ts';
+import type { Network } from '../relay/networks.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
@@ -15,6 +16,8 @@ export interface Tap {
 export interface ProxyOptions extends SessionLimits {
   readonly listen: readonly Address[];
   readonly upstream: Address;
+  /** Balancers: their connections begin with a PROXY protocol header, and only theirs may. */
+  readonly proxyProtocolFrom: readonly Network[];
   /** Ended sessions kept for the report; smaller ones are added up. */
   readonly maxSessionsKept: number;
   /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
@@ -38,6 +41,7 @@ export interface ProxyOptions extends SessionLimits {
 
 /** What a proxy does unless told otherwise. */
 export const PROXY_DEFAULTS = {
+  proxyProtocolFrom: [],
   maxQueryBytes: 4096,
   maxStatementsKept: 200,
   maxSessionsKept: 1000,

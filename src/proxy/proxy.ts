@@ -7,6 +7,7 @@ import { SteadyClock } from '../report/steady_clock.ts';
 import { type Address, formatAddress } from '../relay/address.ts';
 import { Leg } from '../relay/leg.ts';
 import { listen, type Listener } from '../relay/listener.ts';
+import { Networks } from '../relay/networks.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
 import { isBalanced } from '../session/balance.ts';
 import type { CancelTarget } from '../session/cancel.ts';
@@ -28,6 +29,9 @@ const MAX_CANCELS_KEPT = 1000;
  * knows that it is no cancel request, and those must pass when the server is busiest.
  */
 const RESERVE = 100;
+
+/** What a flood could repeat, and the log must not. */
+type Flood = 'connections' | 'cancels' | 'accept' | 'headers';
 
 /**
  * Starts a proxy.
@@ -56,7 +60,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   /** Connections that have a session with the server, or wait for it. */
   #admitted = 0;
   readonly #refused = { connections: 0, cancels: 0 };
-  readonly #logs: Record<'connections' | 'cancels' | 'accept', SeldomLog>;
+  readonly #logs: Record<Flood, SeldomLog>;
+  readonly #balancers: Networks;
   #listeners: Listener[] = [];
   #sessions = 0;
   #final: ReportRecord | null = null;
@@ -66,7 +71,13 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
     const { log } = options;
-    this.#logs = { connections: new SeldomLog(log), cancels: new SeldomLog(log), accept: new SeldomLog(log) };
+    this.#logs = {
+      connections: new SeldomLog(log),
+      cancels: new SeldomLog(log),
+      accept: new SeldomLog(log),
+      headers: new SeldomLog(log),
+    };
+    this.#balancers = new Networks(options.proxyProtocolFrom);
   }
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
@@ -143,9 +154,13 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     return this.#tooMany();
   }
 
+  notIntroduced(reason: string): void {
+    this.#warn('headers', reason);
+  }
+
   cancelRequested(connection: Connection, request: CancelRequest): void {
-    const { client } = connection.session;
-    const cancel = this.#cancels.enter(client, null, this.#targetOf(request), this.#clock.now());
+    const { client, via } = connection.session;
+    const cancel = this.#cancels.enter(client, via, this.#targetOf(request), this.#clock.now());
     this.#connections.delete(connection);
     if (this.#cancelsUnderWay.size >= this.#options.maxCancels) {
       cancel.error = `${this.#options.maxCancels} cancel requests were under way, which is the limit (--max-cancels)`;
@@ -182,7 +197,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#options, this, now);
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
-    this.#connections.add(new Connection(session, open, this.#options, this));
+    const fromBalancer = this.#balancers.has(socket.remoteAddress, 'path' in address);
+    this.#connections.add(new Connection(session, open, this.#options, this, fromBalancer));
   }
 
   #tooMany(): string {
@@ -192,7 +208,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     return message;
   }
 
-  #warn(about: 'connections' | 'cancels' | 'accept', message: string): void {
+  #warn(about: Flood, message: string): void {
     this.#logs[about].warn(message, this.#clock.now());
   }
 

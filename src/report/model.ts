@@ -113,6 +113,8 @@ export interface SessionIdentity {
 
 export interface SessionRecord extends SessionIdentity {
   id: number;
+  /** The balancer on whose connection the client came, as its PROXY protocol header said; null without. */
+  via: EndpointRecord | null;
   /** `3.0`, `3.2`; null before the StartupMessage. */
   protocol: string | null;
   server_version: string | null;
@@ -201,6 +203,7 @@ export interface CancelRecord {
   /** The one being answered when the request came; null when there was none. */
   statement: number | null;
   client: EndpointRecord;
+  via: EndpointRecord | null;
   requested_at: string;
   /** When the server had closed the connection that carried the request; null when it could not be delivered. */
   delivered_at: string | null;

@@ -68,6 +68,7 @@ function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
     session: cancel.session,
     statement: cancel.statement,
     client: { ...cancel.client },
+    via: cancel.via === null ? null : { ...cancel.via },
     requested_at: clock.timestamp(cancel.requestedAt),
     delivered_at: cancel.deliveredAt === null ? null : clock.timestamp(cancel.deliveredAt),
     outcome: cancel.outcome,

@@ -110,6 +110,7 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     maxStatementsKept: settings['max-statements-kept'],
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
+    proxyProtocolFrom: settings['proxy-protocol-from'],
     maxConnections: settings['max-connections'],
     maxCancels: settings['max-cancels'],
     connectTimeoutMs: settings['connect-timeout'],

@@ -59,7 +59,10 @@ type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
  */
 export class Session {
   readonly id: number;
-  readonly client: Endpoint;
+  /** As a balancer tells it, if there is one between. */
+  client: Endpoint;
+  /** The balancer on whose connection the client came; null without. */
+  via: Endpoint | null = null;
   readonly startedAt: number;
   server: Endpoint | null = null;
   startup: StartupMessage | null = null;

@@ -94,6 +94,7 @@ export function session(
   return {
     id: 1,
     client: { address: '172.16.3.39', port: 37961 },
+    via: null,
     server: { address: '172.16.3.150', port: 1921 },
     backend_pid: 4242,
     user: 'postgres',
@@ -303,6 +304,7 @@ export function sample(): ReportRecord {
         session: 1,
         statement: 3,
         client: { address: '172.16.3.39', port: 37998 },
+        via: { address: '172.16.3.7', port: 40001 },
         requested_at: '2013-10-15T08:00:04.000Z',
         delivered_at: '2013-10-15T08:00:04.023Z',
         outcome: 'cancelled',
@@ -314,6 +316,7 @@ export function sample(): ReportRecord {
         session: 1,
         statement: 2,
         client: { address: '172.16.3.39', port: 37999 },
+        via: null,
         requested_at: '2013-10-15T08:00:05.000Z',
         delivered_at: null,
         outcome: 'no_effect',

@@ -34,6 +34,7 @@ describe('the settings of the proxy', () => {
     assert.deepEqual(readProxySettings(UPSTREAM, {}), {
       listen: [{ host: '127.0.0.1', port: 6432 }],
       upstream: { host: 'db1', port: 5432 },
+      'proxy-protocol-from': [],
       'connect-timeout': 10_000,
       'startup-timeout': 60_000,
       'cancel-timeout': 10_000,
@@ -66,6 +67,7 @@ describe('the settings of the proxy', () => {
     const written = {
       listen: ['[::1]:1', '/tmp/socket'],
       upstream: 'postgres://db2',
+      'proxy-protocol-from': ['10.0.0.0/8', '::1', 'unix'],
       'connect-timeout': 1.5,
       'startup-timeout': 2,
       'cancel-timeout': 3,
@@ -91,6 +93,11 @@ describe('the settings of the proxy', () => {
     assert.deepEqual(readProxySettings({}, environment), fromFile);
     assert.equal(fromFile['connect-timeout'], 1500);
     assert.equal(fromFile.live, true);
+    assert.deepEqual(fromFile['proxy-protocol-from'], [
+      { address: '10.0.0.0', prefix: 8 },
+      { address: '::1', prefix: 128 },
+      'unix',
+    ]);
     assert.deepEqual(fromFile.listen, [{ host: '::1', port: 1 }, { path: '/tmp/socket' }]);
   });
 
