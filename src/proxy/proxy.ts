@@ -60,7 +60,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   /** Connections that have a session with the server, or wait for it. */
   #admitted = 0;
   readonly #refused = { connections: 0, cancels: 0 };
-  readonly #logs: Record<Flood, SeldomLog>;
+  readonly #seldom: SeldomLog<Flood>;
   readonly #balancers: Networks;
   #listeners: Listener[] = [];
   #sessions = 0;
@@ -70,13 +70,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#options = options;
     this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
-    const { log } = options;
-    this.#logs = {
-      connections: new SeldomLog(log),
-      cancels: new SeldomLog(log),
-      accept: new SeldomLog(log),
-      headers: new SeldomLog(log),
-    };
+    this.#seldom = new SeldomLog(options.log);
     this.#balancers = new Networks(options.proxyProtocolFrom);
   }
 
@@ -202,14 +196,14 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   #tooMany(): string {
-    const message = `sorry, too many clients already: pgnetflow takes ${this.#options.maxConnections} connections (--max-connections)`;
+    const message = `sorry, too many clients already: pgnetflow takes ${this.#options.maxConnections} connections (--max-connections, ulimit -n)`;
     this.#refused.connections += 1;
     this.#warn('connections', message);
     return message;
   }
 
   #warn(about: Flood, message: string): void {
-    this.#logs[about].warn(message, this.#clock.now());
+    this.#seldom.warn(about, message, this.#clock.now());
   }
 
   #targetOf(request: CancelRequest): CancelTarget {

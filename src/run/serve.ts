@@ -11,6 +11,7 @@ import { formatAddress } from '../relay/address.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
+import { openFilesLimit, sessionsWithin } from './open_files.ts';
 import { writeReport } from './report_output.ts';
 import { Signals } from './signals.ts';
 import { Trace } from './trace.ts';
@@ -111,7 +112,8 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
     proxyProtocolFrom: settings['proxy-protocol-from'],
-    maxConnections: settings['max-connections'],
+    // Better refused in words than cut off by the system.
+    maxConnections: Math.min(settings['max-connections'], sessionsWithin(openFilesLimit())),
     maxCancels: settings['max-cancels'],
     connectTimeoutMs: settings['connect-timeout'],
     startupTimeoutMs: settings['startup-timeout'],

@@ -117,7 +117,8 @@ export const PROXY_SETTINGS = {
     placeholder: 'N',
     unit: 'connections',
     describe:
-      'Clients at a time; a further one is refused with the error 53300. Each takes two file descriptors (ulimit -n)',
+      'Clients at a time; a further one is refused with the error 53300. Each takes two open files: where ulimit -n ' +
+      'allows fewer, that many are taken',
     default: `${PROXY_DEFAULTS.maxConnections}`,
     parse: integer(1, 1_000_000),
   }),

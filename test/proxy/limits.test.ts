@@ -1,6 +1,6 @@
 // What a proxy does when there is too much of something.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -175,54 +175,74 @@ test('a flood of cancel requests is bounded, and the next is forwarded again', {
   assert.equal(warnings(proxy, 'cancel request'), 1);
 });
 
+/** `pgnetflow proxy` in a process that may open so many files. */
+async function withOpenFiles(limit: number): Promise<{
+  child: ChildProcess;
+  log: () => string;
+  address: { host: string; port: number };
+}> {
+  const upstream = await fakeServer();
+  upstream.onPeer((peer) => {
+    peer.socket.once('data', () => peer.send(greeting));
+    peer.socket.once('end', () => peer.end());
+  });
+  assert.ok('port' in upstream.address);
+  const address = { host: '127.0.0.1', port: await freePort() };
+  const command = [process.execPath, MAIN, 'proxy', '--report', 'none'];
+  const addresses = ['--upstream', `127.0.0.1:${upstream.address.port}`, '--listen', `${address.port}`];
+  const child = spawn('sh', ['-c', `ulimit -n ${limit} && exec "$0" "$@"`, ...command, ...addresses], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  after(() => child.kill('SIGKILL'));
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  await until(() => log.includes('listens'), 'the proxy to listen');
+  return { child, log: () => log, address };
+}
+
+const skip = process.platform === 'win32' && 'there is no ulimit';
+
 test(
   'a proxy that may open no more files lives on, and does not log a line per connection',
-  { timeout, skip: process.platform === 'win32' && 'there is no ulimit' },
+  { timeout, skip },
   async () => {
-    const upstream = await fakeServer();
-    upstream.onPeer((peer) => {
-      peer.socket.once('data', () => peer.send(greeting));
-      peer.socket.once('end', () => peer.end());
-    });
-    assert.ok('port' in upstream.address);
-    const port = await freePort();
-    const child = spawn(
-      'sh',
-      [
-        '-c',
-        `ulimit -n 64 && exec "$0" "$@"`,
-        process.execPath,
-        MAIN,
-        'proxy',
-        '--upstream',
-        `127.0.0.1:${upstream.address.port}`,
-        '--listen',
-        `127.0.0.1:${port}`,
-        '--report',
-        'none',
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    after(() => child.kill('SIGKILL'));
-    let log = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-    await until(() => log.includes('listens'), 'the proxy to listen');
-    const lines = (): number => log.split('\n').length;
+    const { child, log, address } = await withOpenFiles(64);
+    const lines = (): number => log().split('\n').length;
     const before = lines();
     const silent: Peer[] = [];
     // They take all files there are; the rest is turned away by the system, or waits.
-    for (let at = 0; at < 211; at += 1) silent.push(await connectTo({ host: '127.0.0.1', port }));
+    for (let at = 0; at < 211; at += 1) silent.push(await connectTo(address));
     await setTimeout(100);
-    assert.ok(lines() - before <= 2, log);
+    assert.ok(lines() - before <= 2, log());
     for (const peer of silent) peer.destroy();
     await until(() => silent.every(({ closed }) => closed), 'all to go');
     assert.equal(child.exitCode, null);
-    const alice = await untilServed({ host: '127.0.0.1', port });
+    const alice = await untilServed(address);
     alice.send(client.terminate());
     alice.end();
     child.kill('SIGTERM');
     await once(child, 'exit');
-    assert.equal(child.exitCode, 0, log);
+    assert.equal(child.exitCode, 0, log());
+  },
+);
+
+test(
+  'where fewer files may be opened than --max-connections needs, clients are refused in words all the same',
+  { timeout, skip: process.platform !== 'linux' && 'the limit can be seen on Linux only' },
+  async () => {
+    const { log, address } = await withOpenFiles(400);
+    const taken: Peer[] = [];
+    for (let at = 0; at < 100; at += 1) taken.push(await untilServed(address));
+    for (let at = 0; at < 23; at += 1) {
+      const alice = await connectTo(address);
+      alice.send(client.startup());
+      const error = onlyError(await alice.receiveAll());
+      assert.equal(error['C'], '53300');
+      assert.match(error['M']!, /100 connections .*ulimit -n/);
+      alice.end();
+    }
+    assert.equal(log().split('too many clients').length, 2, log());
+    for (const peer of taken) peer.destroy();
   },
 );
 
