@@ -25,7 +25,7 @@ function option(setting: Setting<unknown>): Options {
 
 function refuseUnknown(argv: Arguments, command: string, names: readonly string[]): true {
   const known = [...names, 'help', 'version'];
-  const explained = `pgnetflow ${command} --help lists them`;
+  const explained = `pgnetflow ${command} --help lists the flags`;
   for (const name of Object.keys(argv)) {
     if (name === '_' || name === '$0' || known.includes(name)) continue;
     const meant = nearest(name, known);
@@ -35,6 +35,7 @@ function refuseUnknown(argv: Arguments, command: string, names: readonly string[
     );
   }
   const [, extra] = argv._;
-  if (extra !== undefined) throw new UsageError(`unexpected "${extra}"; ${explained}`);
+  if (extra !== undefined)
+    throw new UsageError(`unexpected "${extra}": ${command} takes flags only; ${explained}`);
   return true;
 }

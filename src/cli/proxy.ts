@@ -20,10 +20,7 @@ export function proxyCommand() {
       )
         .example('$0 proxy --upstream 127.0.0.1:5432', 'then: psql -h 127.0.0.1 -p 6432')
         .example('$0 proxy --upstream /var/run/postgresql --live', 'a block per statement, as it ends')
-        .example(
-          '$0 proxy --upstream db1 --listen *:6432 --report json --report-file flow.json',
-          'for programs',
-        )
+        .example('$0 proxy --upstream db1 --report json', 'for programs')
         .epilogue(
           'Each flag has an environment variable (--max-query-bytes is PGNETFLOW_MAX_QUERY_BYTES) and a key of the ' +
             'same name in the --config file. A flag comes before the variable, the variable before the file.\n' +

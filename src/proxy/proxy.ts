@@ -9,7 +9,6 @@ import { Leg } from '../relay/leg.ts';
 import { listen, type Listener } from '../relay/listener.ts';
 import { Networks } from '../relay/networks.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
-import { isBalanced } from '../session/balance.ts';
 import type { CancelTarget } from '../session/cancel.ts';
 import { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Violation } from '../session/direction.ts';
@@ -68,7 +67,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#archive = new SessionArchive(options.maxSessionsKept, isBalanced);
+    this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
     this.#seldom = new SeldomLog(options.log);
     this.#balancers = new Networks(options.proxyProtocolFrom);

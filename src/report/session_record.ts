@@ -106,11 +106,14 @@ export function statementRecord(statement: Statement, clock: SteadyClock): State
 
 function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['time'] {
   const { R, S, endedAt } = statement;
+  const durationUs = endedAt === 0 ? null : microseconds(endedAt - R.firstAt);
+  const firstByteUs = S.firstAt === 0 ? null : microseconds(S.firstAt - R.firstAt);
   return {
     started_at: clock.timestamp(R.firstAt),
-    duration_us: endedAt === 0 ? null : microseconds(endedAt - R.firstAt),
-    first_byte_us: S.firstAt === 0 ? null : microseconds(S.firstAt - R.firstAt),
-    streaming_us: S.firstAt === 0 || endedAt === 0 ? null : microseconds(endedAt - S.firstAt),
+    duration_us: durationUs,
+    first_byte_us: firstByteUs,
+    // The rest, so that the two add up to the duration, rounding or not.
+    streaming_us: durationUs === null || firstByteUs === null ? null : durationUs - firstByteUs,
     client_stall_us: microseconds(statement.clientStallMs),
     server_stall_us: microseconds(statement.serverStallMs),
   };

@@ -93,8 +93,16 @@ async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): 
       ? null
       : target === '-'
         ? StatementLog.toSink(stdout, log)
-        : await StatementLog.toFile(target, log);
+        : await openStatementLog(target, log);
   return { statementLog, trace, live: settings.live ? new LiveOutput(stdout, log) : null };
+}
+
+async function openStatementLog(path: string, log: Logger): Promise<StatementLog> {
+  try {
+    return await StatementLog.toFile(path, log);
+  } catch (cause) {
+    throw new Error(`cannot open the statement log: ${describeError(cause)}`, { cause });
+  }
 }
 
 async function closeOutputs({ statementLog, live, trace }: Outputs): Promise<void> {

@@ -21,10 +21,13 @@ describe('a wrong command line', () => {
     [['prxy'], /unknown command "prxy"; did you mean proxy\?/],
     [['proxy'], /--upstream is missing; give it as --upstream ADDRESS/],
     [['proxy', '--lisen', ':0', ...UPSTREAM], /unknown flag --lisen; did you mean --listen\?/],
-    [['proxy', '-l', ...UPSTREAM], /unknown flag -l; pgnetflow proxy --help lists them/],
+    [['proxy', '-l', ...UPSTREAM], /unknown flag -l; pgnetflow proxy --help lists the flags/],
     [['proxy', '--upstream'], /--upstream: has no value/],
     [['proxy', '--upstream', '--live'], /--upstream: has no value/],
-    [['proxy', ...UPSTREAM, 'extra'], /unexpected "extra"/],
+    [
+      ['proxy', ...UPSTREAM, 'extra'],
+      /unexpected "extra": proxy takes flags only; pgnetflow proxy --help lists the flags/,
+    ],
     [['proxy', ...UPSTREAM, '--report', 'jsn'], /"jsn" is none of .*; did you mean json\?/],
     [['proxy', ...UPSTREAM, '--live=maybe'], /--live: "maybe" is neither true nor false/],
     [['proxy', ...UPSTREAM, '--statement-log', '-'], /add --report-file PATH or --report none/],
@@ -78,7 +81,7 @@ describe('what goes wrong at the start', () => {
       file,
     ]);
     assert.equal(status, 1);
-    assert.match(stderr, /^pgnetflow: [^\n]*ENOENT[^\n]*\n$/);
+    assert.match(stderr, /^pgnetflow: cannot open the statement log: ENOENT[^\n]*\n$/);
   });
 
   it('shows a stack to those who ask for it', async () => {

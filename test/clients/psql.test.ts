@@ -69,7 +69,7 @@ select 'still here';\n`,
 \\copy t to stdout\n\\copy (select count(*), sum(n) from t) to stdout csv header\ncopy t from stdin;\n7\tseven\n\\.
 select count(*) from t;\n\\copy t from 'broken.tsv'\nselect count(*) from t;\n`,
   },
-  '\\gexec, \\gset, \\gdesc, \\bind-less variables': {
+  '\\gexec, \\gset, \\gdesc and variables': {
     input: `select format('select %s as n', n) from generate_series(1, 7) n \\gexec
 select 23 as n \\gset\nselect :n, :'n';\nselect 1 as one, 'x'::text as two \\gdesc\n`,
   },
@@ -85,7 +85,7 @@ select length(lo_get(:oid));\n\\lo_unlink :oid\n\\lo_export 1 'none'\n`,
     args: ['-v', 'FETCH_COUNT=97'],
     input: 'select n, n * n from generate_series(1, 997) n;\n',
   },
-  '\\d and tab-less catalogue commands': { input: '\\d pg_am\n\\df lower\n\\du\n\\dn\n\\encoding\n' },
+  '\\d and other looks into the catalogue': { input: '\\d pg_am\n\\df lower\n\\du\n\\dn\n\\encoding\n' },
   '\\connect, which opens a second session': { input: 'select 1;\n\\connect template1\nselect 2;\n' },
   'a list of databases (-l)': { args: ['-l'] },
   'a client_encoding that is not UTF-8': { encoding: 'LATIN1', input: "select length('\u00c3\u00a9');\n" },

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after } from 'node:test';
 import type { SessionRecord } from '../../src/report/model.ts';
 import { client as encode } from './messages.ts';
 
@@ -63,10 +62,9 @@ export class CountingClient {
     return client;
   }
 
-  /** Opens a connection and sends nothing. */
+  /** Opens a connection and sends nothing. It ends with the proxy at the latest. */
   static async open(to: { readonly host: string; readonly port: number }): Promise<CountingClient> {
     const socket = net.connect({ host: to.host, port: to.port });
-    after(() => socket.destroy());
     const client = new CountingClient(socket);
     await once(socket, 'connect');
     return client;
