@@ -164,8 +164,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     }
     const giveUp = forwardCancel(connection, request, cancel, this.#options, () => {
       this.#cancelsUnderWay.delete(giveUp);
-      if (cancel.error !== null)
-        this.#options.log.warn({ session: cancel.session }, `cancel request: ${cancel.error}`);
+      if (cancel.error !== null) this.#warn('cancels', `cancel request: ${cancel.error}`);
     });
     this.#cancelsUnderWay.add(giveUp);
   }

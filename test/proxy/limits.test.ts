@@ -175,6 +175,19 @@ test('a flood of cancel requests is bounded, and the next is forwarded again', {
   assert.equal(warnings(proxy, 'cancel request'), 1);
 });
 
+test('cancel requests that cannot be delivered are listed each, and logged once', { timeout }, async () => {
+  const proxy = await testProxy({ host: '127.0.0.1', port: await freePort() });
+  for (let at = 0; at < 23; at += 1) {
+    const canceller = await proxy.connect();
+    canceller.send(client.cancel(at, KEY));
+    await canceller.receiveAll();
+    canceller.end();
+  }
+  const { cancels } = await proxy.settled();
+  assert.equal(cancels.filter(({ error }) => error?.includes('connection refused') === true).length, 23);
+  assert.equal(warnings(proxy, 'cancel request'), 1);
+});
+
 /** `pgnetflow proxy` in a process that may open so many files. */
 async function withOpenFiles(limit: number): Promise<{
   child: ChildProcess;
