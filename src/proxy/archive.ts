@@ -22,6 +22,11 @@ export class SessionArchive {
     return this.#largest.list();
   }
 
+  /** One of the kept sessions that is what is looked for. */
+  find(matches: (session: Session) => boolean): Session | null {
+    return this.#largest.find(matches);
+  }
+
   #drop(session: Session): void {
     const { dropped } = this;
     const { R, S } = session.flows;

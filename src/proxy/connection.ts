@@ -4,6 +4,7 @@ import { Relay, type RelayEnd } from '../relay/relay.ts';
 import { formatAddress } from '../relay/address.ts';
 import type { EndReason, Session } from '../session/session.ts';
 import { fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
+import { ProxyHeaderReader } from '../wire/proxy_protocol.ts';
 import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
 import type { ProxyOptions, Tap } from './options.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
@@ -16,8 +17,13 @@ export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
 const PROTOCOL_VIOLATION = '08P01';
 const CANNOT_CONNECT = '08001';
 const CONNECTION_FAILURE = '08006';
+export const TOO_MANY_CONNECTIONS = '53300';
 
 export interface ConnectionOwner {
+  /** The client has said who it is. @returns why it may not have a session; null when it may */
+  admit(connection: Connection): string | null;
+  /** A balancer's connection does not begin as it must. */
+  notIntroduced(reason: string): void;
   /** The client wants a statement cancelled; the connection carries nothing else. */
   cancelRequested(connection: Connection, request: CancelRequest): void;
   /** Both connections are gone. */
@@ -36,6 +42,10 @@ export class Connection {
   readonly #tap: Tap | null;
   readonly #startup = new StartupPacketReader();
   readonly #startupTimer: NodeJS.Timeout;
+  /** Reads the header of a balancer; null once it is read, and without a balancer. */
+  #header: ProxyHeaderReader | null;
+  /** The kinds of encryption that the client has asked for: each once, as the server has it. */
+  readonly #asked = new Set<StartupPacket['kind']>();
   /** Reads that the packet which is being read has taken so far. */
   #reads = 0;
   #relay: Relay | null = null;
@@ -46,8 +56,10 @@ export class Connection {
     leg: (listener: LegListener) => Leg,
     options: ProxyOptions,
     owner: ConnectionOwner,
+    fromBalancer: boolean,
   ) {
     this.session = session;
+    this.#header = fromBalancer ? new ProxyHeaderReader() : null;
     this.#options = options;
     this.#owner = owner;
     this.#tap = options.tap?.(session) ?? null;
@@ -82,6 +94,12 @@ export class Connection {
     this.leg.listener = listener;
   }
 
+  /** Closes without a word, as the server does with a cancel request; there is no session. */
+  dismiss(): void {
+    this.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+    this.leg.close();
+  }
+
   /** Sends the client the one error that there is, and closes. */
   refuse(sqlstate: string, message: string): void {
     const { session } = this;
@@ -102,7 +120,8 @@ export class Connection {
 
   /** Reads the untyped packets that open a connection. */
   #negotiate(chunk: Buffer, bytes: number): boolean {
-    let at = 0;
+    let at = this.#readHeader(chunk, bytes);
+    if (at === bytes) return true;
     this.#reads += 1;
     while (at < bytes) {
       const { at: end, packet } = this.#startup.read(chunk, at, bytes);
@@ -111,6 +130,11 @@ export class Connection {
       switch (packet.kind) {
         case 'ssl_request':
         case 'gssenc_request':
+          if (this.#asked.has(packet.kind)) {
+            this.refuse(PROTOCOL_VIOLATION, 'received the same request for encryption twice');
+            return true;
+          }
+          this.#asked.add(packet.kind);
           // What follows in the clear before the answer could have been put there by somebody else.
           if (at < bytes) {
             this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
@@ -124,15 +148,40 @@ export class Connection {
           this.#tap?.startup(packet.packet);
           this.#owner.cancelRequested(this, packet);
           return true;
-        case 'startup_message':
+        case 'startup_message': {
+          const refusal = this.#owner.admit(this);
+          if (refusal !== null) {
+            this.refuse(TOO_MANY_CONNECTIONS, refusal);
+            return true;
+          }
           this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
           return false;
+        }
         case 'invalid':
           this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length));
           return true;
       }
     }
     return true;
+  }
+
+  /** Reads what a balancer says of its client. @returns where the client's own bytes begin */
+  #readHeader(chunk: Buffer, bytes: number): number {
+    if (this.#header === null) return 0;
+    const { at, header } = this.#header.read(chunk, 0, bytes);
+    if (header === null) return at;
+    this.#header = null;
+    const { session } = this;
+    if (header.kind === 'proxied') {
+      session.via = session.client;
+      session.client = { address: header.address, port: header.port };
+    } else if (header.kind === 'invalid') {
+      const { address } = session.client;
+      const reason = `expected a PROXY protocol header from ${address}, which --proxy-protocol-from names: ${header.reason}`;
+      this.#owner.notIntroduced(reason);
+      this.refuse(PROTOCOL_VIOLATION, reason);
+    }
+    return at;
   }
 
   #answer(bytes: Buffer): void {
@@ -223,7 +272,13 @@ export class Connection {
   }
 }
 
+/** The first four bytes of a PROXY protocol header of version 1 (`PROX`) and 2. */
+const PROXY_HEADERS: ReadonlySet<number> = new Set([0x50524f58, 0x0d0a0d0a]);
+
 function notAStartupPacket(length: number): string {
+  if (PROXY_HEADERS.has(length)) {
+    return 'received a PROXY protocol header from an address that --proxy-protocol-from does not name';
+  }
   if (length >>> 24 === 0x16) {
     return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port; use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
   }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { DEFAULT_MAX_FINGERPRINTS } from '../account/statistics.ts';
 import type { Address } from '../relay/address.ts';
+import type { Network } from '../relay/networks.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
@@ -17,10 +18,16 @@ export interface ProxyOptions extends SessionLimits {
   readonly upstream: Address;
   /** Statements that all sessions together keep, ended ones included. */
   readonly maxStatementsInAll: number;
+  /** Balancers: their connections begin with a PROXY protocol header, and only theirs may. */
+  readonly proxyProtocolFrom: readonly Network[];
   /** Ended sessions kept for the report; smaller ones are added up. */
   readonly maxSessionsKept: number;
   /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
   readonly maxFingerprints: number;
+  /** Sessions at a time; a further client is refused. */
+  readonly maxConnections: number;
+  /** Cancel requests under way at a time; further ones are not forwarded. */
+  readonly maxCancels: number;
   /** How long a connection to the server may take to open. */
   readonly connectTimeoutMs: number;
   /** How long a client may take to send its StartupMessage. */
@@ -36,11 +43,15 @@ export interface ProxyOptions extends SessionLimits {
 
 /** What a proxy does unless told otherwise. */
 export const PROXY_DEFAULTS = {
+  proxyProtocolFrom: [],
   maxQueryBytes: 4096,
   maxStatementsKept: 200,
   maxStatementsInAll: 10_000,
   maxSessionsKept: 1000,
   maxFingerprints: DEFAULT_MAX_FINGERPRINTS,
+  maxConnections: 10_000,
+  // Each makes the server fork a process.
+  maxCancels: 1000,
   connectTimeoutMs: 10_000,
   startupTimeoutMs: 60_000,
   cancelTimeoutMs: 10_000,

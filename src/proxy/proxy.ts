@@ -7,19 +7,31 @@ import { SteadyClock } from '../report/steady_clock.ts';
 import { type Address, formatAddress } from '../relay/address.ts';
 import { Leg } from '../relay/leg.ts';
 import { listen, type Listener } from '../relay/listener.ts';
+import { Networks } from '../relay/networks.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
-import type { Cancel } from '../session/cancel.ts';
+import type { CancelTarget } from '../session/cancel.ts';
+import { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Violation } from '../session/direction.ts';
 import { type Endpoint, Session, type SessionLimits, type SessionObserver } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import { StatementBudget } from '../session/statement_budget.ts';
+import { fatalError } from '../wire/encode.ts';
 import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
-import { type CancelRequest, Connection, type ConnectionOwner } from './connection.ts';
+import { type CancelRequest, Connection, type ConnectionOwner, TOO_MANY_CONNECTIONS } from './connection.ts';
 import { PROXY_DEFAULTS, type ProxyOptions, type ProxyStart } from './options.ts';
+import { SeldomLog } from './seldom.ts';
 
 /** Cancel requests kept for the report. */
 const MAX_CANCELS_KEPT = 1000;
+/**
+ * Connections taken beyond the limit, to be told that they are too many. Only who has read a client's first packet
+ * knows that it is no cancel request, and those must pass when the server is busiest.
+ */
+const RESERVE = 100;
+
+/** What a flood could repeat, and the log must not. */
+type Flood = 'connections' | 'cancels' | 'accept' | 'headers';
 
 /**
  * Starts a proxy.
@@ -41,10 +53,16 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #archive: SessionArchive;
   readonly #limits: SessionLimits;
   readonly #statistics: StatementStatistics;
-  readonly #cancels: Cancel[] = [];
+  readonly #cancels = new CancelLedger(MAX_CANCELS_KEPT);
   /** Give up the cancel requests that are under way. */
   readonly #cancelsUnderWay = new Set<(reason: string) => void>();
-  #droppedCancels = 0;
+  /** Clients that were one too many and have not closed yet. */
+  readonly #turnedAway = new Set<Connection>();
+  /** Connections that have a session with the server, or wait for it. */
+  #admitted = 0;
+  readonly #refused = { connections: 0, cancels: 0 };
+  readonly #seldom: SeldomLog<Flood>;
+  readonly #balancers: Networks;
   #listeners: Listener[] = [];
   #sessions = 0;
   #final: ReportRecord | null = null;
@@ -54,6 +72,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#limits = { ...options, statementBudget: new StatementBudget(options.maxStatementsInAll) };
     this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
+    this.#seldom = new SeldomLog(options.log);
+    this.#balancers = new Networks(options.proxyProtocolFrom);
   }
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
@@ -69,7 +89,13 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   async listen(): Promise<void> {
     try {
       for (const address of this.#options.listen) {
-        this.#listeners.push(await listen(address, (socket) => this.#accept(socket, address)));
+        this.#listeners.push(
+          await listen(
+            address,
+            (socket) => this.#accept(socket, address),
+            (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
+          ),
+        );
       }
     } catch (error) {
       this.#closeListeners();
@@ -88,7 +114,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       droppedSessions: this.#archive.dropped,
       statistics: this.#statistics,
       cancels: this.#cancels,
-      droppedCancels: this.#droppedCancels,
+      refused: this.#refused,
     });
   }
 
@@ -102,6 +128,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   statementFinished(session: Session, statement: Statement): void {
     // First, for it gives the statement its fingerprint.
     this.#statistics.record(statement);
+    this.#cancels.statementFinished(session, statement);
     this.#options.onStatement?.(session, statement);
   }
 
@@ -113,49 +140,81 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     );
   }
 
-  cancelRequested(connection: Connection, request: CancelRequest): void {
-    const target = this.#sessionOf(request);
-    const cancel: Cancel = {
-      session: target?.id ?? null,
-      statement: target?.currentStatement()?.seq ?? null,
-      client: connection.session.client,
-      requestedAt: this.#clock.now(),
-      deliveredAt: null,
-      error: null,
-    };
-    if (this.#cancels.length < MAX_CANCELS_KEPT) this.#cancels.push(cancel);
-    else this.#droppedCancels += 1;
+  admit(connection: Connection): string | null {
+    if (this.#admitted < this.#options.maxConnections) {
+      this.#admitted += 1;
+      return null;
+    }
     this.#connections.delete(connection);
+    this.#turnedAway.add(connection);
+    return this.#tooMany();
+  }
+
+  notIntroduced(reason: string): void {
+    this.#warn('headers', reason);
+  }
+
+  cancelRequested(connection: Connection, request: CancelRequest): void {
+    const { client, via } = connection.session;
+    const cancel = this.#cancels.enter(client, via, this.#targetOf(request), this.#clock.now());
+    this.#connections.delete(connection);
+    if (this.#cancelsUnderWay.size >= this.#options.maxCancels) {
+      cancel.error = `${this.#options.maxCancels} cancel requests were under way, which is the limit (--max-cancels)`;
+      this.#refused.cancels += 1;
+      this.#warn('cancels', `cancel request: ${cancel.error}`);
+      connection.dismiss();
+      return;
+    }
     const giveUp = forwardCancel(connection, request, cancel, this.#options, () => {
       this.#cancelsUnderWay.delete(giveUp);
-      if (cancel.error !== null)
-        this.#options.log.warn({ session: cancel.session }, `cancel request: ${cancel.error}`);
+      if (cancel.error !== null) this.#warn('cancels', `cancel request: ${cancel.error}`);
     });
     this.#cancelsUnderWay.add(giveUp);
   }
 
   ended(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return;
+    if (this.#turnedAway.delete(connection) || !this.#connections.delete(connection)) return;
+    if (connection.session.startup !== null) this.#admitted -= 1;
     this.#archive.add(connection.session);
   }
 
   // -------------------------------------------------------------------------- private
 
   #accept(socket: net.Socket, address: Address): void {
+    if (this.#connections.size + this.#turnedAway.size >= this.#options.maxConnections + RESERVE) {
+      socket.on('error', () => undefined);
+      socket.end(fatalError(TOO_MANY_CONNECTIONS, this.#tooMany()));
+      socket.destroySoon();
+      return;
+    }
     this.#sessions += 1;
     const now = this.#clock.now();
     const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#limits, this, now);
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
-    this.#connections.add(new Connection(session, open, this.#options, this));
+    const fromBalancer = this.#balancers.has(socket.remoteAddress, 'path' in address);
+    this.#connections.add(new Connection(session, open, this.#options, this, fromBalancer));
   }
 
-  #sessionOf(request: CancelRequest): Session | null {
+  #tooMany(): string {
+    const message = `sorry, too many clients already: pgnetflow takes ${this.#options.maxConnections} connections (--max-connections, ulimit -n)`;
+    this.#refused.connections += 1;
+    this.#warn('connections', message);
+    return message;
+  }
+
+  #warn(about: Flood, message: string): void {
+    this.#seldom.warn(about, message, this.#clock.now());
+  }
+
+  #targetOf(request: CancelRequest): CancelTarget {
+    const isMeant = ({ facts: { backendKey } }: Session): boolean =>
+      backendKey?.processId === request.processId && backendKey.key.equals(request.key);
     for (const { session } of this.#connections) {
-      const key = session.facts.backendKey;
-      if (key !== null && key.processId === request.processId && key.key.equals(request.key)) return session;
+      if (isMeant(session)) return { kind: 'open', session: session.id, statement: session.answering };
     }
-    return null;
+    const ended = this.#archive.find(isMeant);
+    return ended === null ? { kind: 'nobody' } : { kind: 'ended', session: ended.id };
   }
 
   #stop(): ReportRecord {
@@ -164,7 +223,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
     const report = this.report();
     for (const connection of this.#connections) connection.stop();
+    for (const connection of this.#turnedAway) connection.stop();
     this.#connections.clear();
+    this.#turnedAway.clear();
     return report;
   }
 

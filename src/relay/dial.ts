@@ -25,6 +25,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
   EACCES: 'permission denied',
+  EMFILE: 'this process may open no more files (ulimit -n)',
   ETIMEDOUT: 'no answer in time',
 };
 

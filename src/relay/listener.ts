@@ -42,11 +42,13 @@ export interface Listener {
 /**
  * Listens on one address. A Unix-domain socket that nobody listens on any more is replaced.
  *
+ * @param onAcceptError a connection could not be taken (too many open files); the listener goes on
  * @throws {ListenError}
  */
 export async function listen(
   address: Address,
   onConnection: (socket: net.Socket) => void,
+  onAcceptError: (error: Error) => void = () => undefined,
 ): Promise<Listener> {
   const server = net.createServer(SERVER_OPTIONS, onConnection);
   if ('path' in address) await preparePath(address);
@@ -56,8 +58,8 @@ export async function listen(
     });
     server.listen(listenOptions(address), resolve);
   });
-  // Errors of accept (too many open files) concern one connection, not the listener.
-  server.on('error', () => undefined);
+  // Errors of accept concern one connection, not the listener.
+  server.on('error', onAcceptError);
   const bound = server.address();
   const real: Address =
     bound === null || typeof bound === 'string' ? address : { host: bound.address, port: bound.port };

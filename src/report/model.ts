@@ -113,6 +113,8 @@ export interface SessionIdentity {
 
 export interface SessionRecord extends SessionIdentity {
   id: number;
+  /** The balancer on whose connection the client came, as its PROXY protocol header said; null without. */
+  via: EndpointRecord | null;
   /** `3.0`, `3.2`; null before the StartupMessage. */
   protocol: string | null;
   server_version: string | null;
@@ -196,13 +198,20 @@ export interface FingerprintRecord {
 }
 
 export interface CancelRecord {
-  /** Null when no session of ours has that key. */
+  /** Null when no session of ours has, or had, that key. */
   session: number | null;
+  /** The one being answered when the request came; null when there was none. */
   statement: number | null;
   client: EndpointRecord;
+  via: EndpointRecord | null;
   requested_at: string;
   /** When the server had closed the connection that carried the request; null when it could not be delivered. */
   delivered_at: string | null;
+  outcome: 'cancelled' | 'finished_first' | 'no_effect' | 'session_gone' | 'unknown_key';
+  /** From the request until the server's SQLSTATE 57014 was read; null without. */
+  effect_us: number | null;
+  /** What the server still sent for that statement after the request; null without a statement. */
+  bytes_after: number | null;
   /** Why it could not be delivered. */
   error: string | null;
 }
@@ -216,6 +225,8 @@ export interface ReportRecord {
   sessions: SessionRecord[];
   statements: FingerprintRecord[];
   cancels: CancelRecord[];
+  /** Turned away because a limit was reached; the connections are in no other figure. */
+  refused: { connections: number; cancels: number };
   /** Sessions that were not kept, added up; `unbalanced` counts those whose books did not balance. */
   dropped: {
     sessions: number;

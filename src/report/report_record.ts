@@ -1,10 +1,11 @@
 import type { StatementStatistics } from '../account/statistics.ts';
 import type { Flow } from '../session/account.ts';
 import type { Cancel } from '../session/cancel.ts';
+import type { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Session } from '../session/session.ts';
 import { fingerprintRecords } from './fingerprint_record.ts';
 import { type CancelRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
-import { flowRecord, sessionRecord } from './session_record.ts';
+import { flowRecord, microseconds, sessionRecord } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
 /** What a report is made of. */
@@ -21,8 +22,9 @@ export interface ReportSources {
     readonly S: Flow;
   };
   readonly statistics: StatementStatistics;
-  readonly cancels: readonly Cancel[];
-  readonly droppedCancels: number;
+  readonly cancels: CancelLedger;
+  /** Turned away because a limit was reached. */
+  readonly refused: { readonly connections: number; readonly cancels: number };
 }
 
 /** The report at this moment, largest session first. */
@@ -48,14 +50,15 @@ export function reportRecord(sources: ReportSources): ReportRecord {
     totals,
     sessions,
     statements: fingerprintRecords(sources.statistics, clock),
-    cancels: sources.cancels.map((cancel) => cancelRecord(cancel, clock)),
+    cancels: sources.cancels.list().map((cancel) => cancelRecord(cancel, clock)),
+    refused: { ...sources.refused },
     dropped: {
       sessions: dropped.sessions,
       unbalanced: dropped.unbalanced,
       statements: dropped.statements,
       R: flowRecord(dropped.R),
       S: flowRecord(dropped.S),
-      cancels: sources.droppedCancels,
+      cancels: sources.cancels.dropped,
     },
   };
 }
@@ -65,8 +68,12 @@ function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
     session: cancel.session,
     statement: cancel.statement,
     client: { ...cancel.client },
+    via: cancel.via === null ? null : { ...cancel.via },
     requested_at: clock.timestamp(cancel.requestedAt),
     delivered_at: cancel.deliveredAt === null ? null : clock.timestamp(cancel.deliveredAt),
+    outcome: cancel.outcome,
+    effect_us: cancel.effectMs === null ? null : microseconds(cancel.effectMs),
+    bytes_after: cancel.bytesAfter,
     error: cancel.error,
   };
 }

@@ -29,6 +29,7 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
   return {
     id: session.id,
     ...sessionIdentity(session),
+    via: session.via === null ? null : { ...session.via },
     protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
     server_version: facts.parameters.get('server_version') ?? null,
     started_at: clock.timestamp(session.startedAt),

@@ -1,6 +1,13 @@
 import { escapeCell, escapeLine } from './escape.ts';
 import { flowLines, formatEndpoint, queryText } from './flow_lines.ts';
-import type { FingerprintRecord, FlowRecord, ReportRecord, SessionRecord, StatementRecord } from './model.ts';
+import type {
+  CancelRecord,
+  FingerprintRecord,
+  FlowRecord,
+  ReportRecord,
+  SessionRecord,
+  StatementRecord,
+} from './model.ts';
 import { type Column, tableLines } from './table.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
@@ -65,6 +72,24 @@ const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'query', align: 'left', cell: ({ query }) => (query === null ? '(other)' : escapeCell(query)) },
 ];
 
+const CANCEL_COLUMNS: readonly Column<CancelRecord>[] = [
+  { name: 'session', align: 'right', cell: ({ session }) => String(session ?? '-') },
+  { name: 'seq', align: 'right', cell: ({ statement }) => String(statement ?? '-') },
+  { name: 'client', align: 'left', cell: ({ client }) => formatEndpoint(client), max: 21, cut: 'start' },
+  { name: 'outcome', align: 'left', cell: ({ outcome }) => outcome },
+  {
+    name: 'effect',
+    align: 'right',
+    cell: ({ effect_us }) => (effect_us === null ? '-' : formatDuration(effect_us)),
+  },
+  {
+    name: 'S-after',
+    align: 'right',
+    cell: ({ bytes_after }) => (bytes_after === null ? '-' : formatBytes(bytes_after)),
+  },
+  { name: 'delivery', align: 'left', cell: delivery },
+];
+
 const LEGEND = [
   'R: client to server; S: server to client; active, idle: the server owed an answer, or not;',
   'c-stall: the client did not take what was sent to it; s-stall: the server did not',
@@ -88,6 +113,7 @@ export function* renderText(report: ReportRecord): Generator<string> {
     bothBytes(statement),
   );
   yield* top('normalized statements', FINGERPRINT_COLUMNS, report.statements, bothBytes);
+  yield* latestCancels(report.cancels);
   yield* lines(['', ...totalLines(report)]);
 }
 
@@ -108,6 +134,16 @@ function* top<Row>(
 
 function countOf(shown: readonly unknown[], all: readonly unknown[]): string {
   return shown.length < all.length ? `${shown.length} of ${all.length}` : String(all.length);
+}
+
+function* latestCancels(cancels: readonly CancelRecord[]): Generator<string> {
+  if (cancels.length === 0) return;
+  const latest = cancels.slice(-TOP);
+  const count =
+    latest.length < cancels.length
+      ? `the last ${latest.length} of ${cancels.length}`
+      : String(cancels.length);
+  yield* lines(['', `cancel requests (${count})`, ...tableLines(CANCEL_COLUMNS, latest)]);
 }
 
 /** Below the line of a session that ended badly, does not balance or was not kept whole: a sentence each. */
@@ -132,7 +168,7 @@ function remarks(session: SessionRecord): string[] {
   return found.map((remark) => `        ${remark}`);
 }
 
-function totalLines({ totals, dropped, sessions, cancels }: ReportRecord): string[] {
+function totalLines({ totals, dropped, sessions, cancels, refused }: ReportRecord): string[] {
   const unbalanced = dropped.unbalanced + sessions.filter(({ balanced }) => !balanced).length;
   const found = [
     `total R: ${flowFigures(totals.R)}`,
@@ -143,6 +179,11 @@ function totalLines({ totals, dropped, sessions, cancels }: ReportRecord): strin
     const undelivered = cancels.filter(({ delivered_at }) => delivered_at === null).length;
     found.push(
       `cancel requests: ${cancels.length + dropped.cancels}, of those listed undelivered: ${undelivered}`,
+    );
+  }
+  if (refused.connections + refused.cancels > 0) {
+    found.push(
+      `refused, for a limit was reached: ${refused.connections} connections, ${refused.cancels} cancel requests`,
     );
   }
   if (dropped.sessions > 0) {
@@ -176,6 +217,11 @@ function activeUs({ time }: SessionRecord): number {
 
 function bothBytes({ R, S }: { readonly R: FlowRecord; readonly S: FlowRecord }): number {
   return R.bytes + S.bytes;
+}
+
+function delivery({ requested_at, delivered_at, error }: CancelRecord): string {
+  if (delivered_at === null) return error === null ? 'under way' : escapeCell(error);
+  return `after ${formatDuration(Math.max(0, Date.parse(delivered_at) - Date.parse(requested_at)) * 1000)}`;
 }
 
 function userAtDatabase({ user, database }: SessionRecord): string {

@@ -12,6 +12,7 @@ import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
+import { openFilesLimit, sessionsWithin } from './open_files.ts';
 import { Signals } from './signals.ts';
 import { Trace } from './trace.ts';
 
@@ -120,6 +121,10 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     maxStatementsInAll: settings['max-statements-in-all'],
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
+    proxyProtocolFrom: settings['proxy-protocol-from'],
+    // Better refused in words than cut off by the system.
+    maxConnections: Math.min(settings['max-connections'], sessionsWithin(openFilesLimit())),
+    maxCancels: settings['max-cancels'],
     connectTimeoutMs: settings['connect-timeout'],
     startupTimeoutMs: settings['startup-timeout'],
     cancelTimeoutMs: settings['cancel-timeout'],

@@ -60,6 +60,11 @@ export class Largest<Item> {
     return least.item;
   }
 
+  /** One of the kept ones. */
+  find(matches: (item: Item) => boolean): Item | null {
+    return this.#heap.find(({ item }) => matches(item))?.item ?? null;
+  }
+
   #rise(from: number): void {
     for (let at = from; at > 0;) {
       const parent = (at - 1) >> 1;

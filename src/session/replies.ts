@@ -161,7 +161,7 @@ export class Replies extends Direction {
   #fail(error: ErrorFields, bytes: number): void {
     this.facts.lastError = error;
     const owner = this.#bookAnswer(bytes);
-    if (owner instanceof Statement) owner.fail(error.sqlstate);
+    if (owner instanceof Statement) owner.fail(error.sqlstate, this.conversation.now);
     this.conversation.failed();
   }
 

@@ -62,7 +62,10 @@ type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
  */
 export class Session {
   readonly id: number;
-  readonly client: Endpoint;
+  /** As a balancer tells it, if there is one between. */
+  client: Endpoint;
+  /** The balancer on whose connection the client came; null without. */
+  via: Endpoint | null = null;
   readonly startedAt: number;
   server: Endpoint | null = null;
   startup: StartupMessage | null = null;
@@ -303,12 +306,10 @@ export class Session {
     return this.#kept.dropped;
   }
 
-  /** The open statement whose reply, or else whose request, comes next; null when there is none. */
-  currentStatement(): Statement | null {
+  /** The statement that the server is answering: of a pipeline the first unanswered one; null when it owes none. */
+  get answering(): Statement | null {
     const answering = this.#conversation.answering();
-    if (answering instanceof Statement) return answering;
-    const last = this.#conversation.lastSent;
-    return last === null || last.done ? null : last;
+    return answering instanceof Statement ? answering : null;
   }
 
   /** Protocol bytes scanned, counted apart from the accounts. */

@@ -37,6 +37,8 @@ export class Statement extends Account {
   fingerprint: string | null = null;
   outcome: Outcome = 'open';
   sqlstate: string | null = null;
+  /** When the ErrorResponse that decided its outcome was read. */
+  failedAt = 0;
   tag: string | null = null;
   /** Row count of the last command tag. */
   taggedRows: number | null = null;
@@ -116,10 +118,11 @@ export class Statement extends Account {
   }
 
   /** Enters an ErrorResponse. */
-  fail(sqlstate: string): void {
+  fail(sqlstate: string, now: number): void {
     this.suspended = false;
     if (this.outcome !== 'open') return;
     this.sqlstate = sqlstate;
+    this.failedAt = now;
     this.outcome = sqlstate === QUERY_CANCELED ? 'cancelled' : 'error';
   }
 

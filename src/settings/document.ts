@@ -8,7 +8,10 @@ const UNITS: Readonly<Record<Unit, string>> = {
   sessions: 'sessions',
   fingerprints: 'fingerprints',
   rows: 'rows',
+  connections: 'connections',
+  cancels: 'cancel requests',
   address: 'address',
+  network: 'address or network',
   file: 'path of a file',
   name: 'one of the names',
   none: '`true` or `false`',
@@ -30,7 +33,8 @@ pgnetflow does not know are left alone.
 | --- | --- | --- | --- | --- | --- |
 ${[...rows, row('config', CONFIG_SETTING, '–')].join('\n')}
 
-\`listen\` may have several values: repeat the flag, separate them by commas in the variable, write a list in the file.
+\`listen\` and \`proxy-protocol-from\` may have several values: repeat the flag, separate them by commas in the variable,
+write a list in the file.
 
 \`\`\`yaml
 listen: [127.0.0.1:6432, /var/run/pgnetflow/.s.PGSQL.6432]
@@ -45,6 +49,14 @@ max-query-bytes: 1024
 
 Of a \`postgres://\` URL the host and the port count (\`?host=\` and \`?port=\` too). User, password, database and other
 parameters are ignored: pgnetflow logs in nowhere, clients log in through it.
+
+## Behind a load balancer
+
+A balancer such as HAProxy (\`send-proxy\`, \`send-proxy-v2\`) can say for whom it connects. Name its addresses with
+\`--proxy-protocol-from\`: then \`client\` in the report is the real client, and \`via\` the balancer. A connection from
+there without such a header is refused, for nobody could tell whom it is made for; a header from any other address is
+refused, too, for anybody could write one. A balancer's own connections (health checks, \`LOCAL\` or \`UNKNOWN\`) keep its
+address. The header is not passed on to PostgreSQL.
 
 ## Standard output
 

@@ -3,6 +3,7 @@ import { REPORT_FORMATS } from '../report/render.ts';
 import { LISTEN_PORT, parseListenAddress, parseUpstreamAddress } from './address.ts';
 import { choice, onOrOff, path } from './choice.ts';
 import { readConfigFile } from './config_file.ts';
+import { parseNetwork } from './network.ts';
 import { type Sources, resolveSettings } from './resolve.ts';
 import { type Setting, type Settings, type Values, integer, seconds } from './setting.ts';
 import { UsageError } from './usage_error.ts';
@@ -33,6 +34,17 @@ export const PROXY_SETTINGS = {
       'postgres:// URL, of which the host and the port count',
     default: null,
     parse: parseUpstreamAddress,
+  }),
+  'proxy-protocol-from': setting('list', {
+    group: 'Connections',
+    placeholder: 'NETWORK',
+    unit: 'network',
+    describe:
+      'Load balancers: connections from these addresses must begin with a PROXY protocol header (version 1 or 2), ' +
+      'those of others must not. An address, a network such as 10.0.0.0/8, or unix for Unix-domain sockets. May be ' +
+      'repeated',
+    default: null,
+    parse: parseNetwork,
   }),
   'connect-timeout': setting('value', {
     group: 'Connections',
@@ -99,6 +111,24 @@ export const PROXY_SETTINGS = {
     describe: 'Append a line per protocol message to a file, data and SQL included',
     default: null,
     parse: path,
+  }),
+  'max-connections': setting('value', {
+    group: 'Limits',
+    placeholder: 'N',
+    unit: 'connections',
+    describe:
+      'Clients at a time; a further one is refused with the error 53300. Each takes two open files: where ulimit -n ' +
+      'allows fewer, that many are taken',
+    default: `${PROXY_DEFAULTS.maxConnections}`,
+    parse: integer(1, 1_000_000),
+  }),
+  'max-cancels': setting('value', {
+    group: 'Limits',
+    placeholder: 'N',
+    unit: 'cancels',
+    describe: 'Cancel requests under way at a time; a further one is not forwarded',
+    default: `${PROXY_DEFAULTS.maxCancels}`,
+    parse: integer(1, 1_000_000),
   }),
   'max-query-bytes': setting('value', {
     group: 'Limits',

@@ -44,6 +44,7 @@ export function resolveSetting<T>(
     fromConfig(name, sources) ??
     (setting.default === null ? null : { place: 'default', texts: [setting.default] });
   if (written === null) {
+    if (setting.kind === 'list') return [];
     if (setting.kind !== 'required') return null;
     throw new UsageError(`--${name} is missing; give it as --${name} ${setting.placeholder}`);
   }

@@ -9,7 +9,7 @@ export interface Setting<T> {
   readonly placeholder: string;
   readonly unit: Unit;
   readonly describe: string;
-  /** As the user would write it; null when it has none. */
+  /** As the user would write it; null when it has none: a list is empty then. */
   readonly default: string | null;
   /** @throws {Error} saying what is wrong, to be put behind the name of the setting */
   readonly parse: (text: string) => T;
@@ -25,7 +25,10 @@ export type Unit =
   | 'sessions'
   | 'fingerprints'
   | 'rows'
+  | 'connections'
+  | 'cancels'
   | 'address'
+  | 'network'
   | 'file'
   | 'name'
   | 'none';

@@ -165,10 +165,14 @@ describe('psql', { skip: debianMissing }, () => {
       [1, 2, 3, 4, 5, 6].map((seq) => (seq % 2 === 1 ? [seq, 'cancelled', '57014'] : [seq, 'ok', null])),
     );
     assert.deepEqual(
-      report.cancels.map((cancel) => [cancel.session, cancel.statement, cancel.error]),
-      [1, 3, 5].map((statement) => [report.sessions[0]?.id, statement, null]),
+      report.cancels.map((cancel) => [cancel.session, cancel.statement, cancel.outcome, cancel.error]),
+      [1, 3, 5].map((statement) => [report.sessions[0]?.id, statement, 'cancelled', null]),
     );
-    for (const cancel of report.cancels) assert.ok(cancel.delivered_at !== null);
+    for (const { statement, delivered_at, effect_us, bytes_after } of report.cancels) {
+      assert.ok(delivered_at !== null && effect_us !== null && effect_us > 0);
+      // The pg_sleep() had sent nothing before.
+      assert.equal(bytes_after, report.sessions[0]?.statements.find(({ seq }) => seq === statement)?.S.bytes);
+    }
   });
 
   it('cancels on SIGINT when it runs a script, over a Unix-domain socket', async () => {

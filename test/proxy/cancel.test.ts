@@ -159,3 +159,40 @@ test('stop() gives up those that are under way', { timeout }, async () => {
   await canceller.receiveAll();
   await until(() => bob.ended || bob.closed, 'the end');
 });
+
+test('a server that gives no key leaves its sessions uncancellable, and unharmed', { timeout }, async () => {
+  const upstream = await fakeServer();
+  const proxy = await testProxy(upstream.address);
+  const alice = await proxy.connect();
+  alice.send(client.startup());
+  const bob = await upstream.accept();
+  await bob.receive(client.startup().length);
+  bob.send(server.authenticationOk(), server.ready());
+  alice.send(client.query('select 1'));
+  await bob.receive(client.query('select 1').length);
+  for (const [processId, key] of [
+    [0, Buffer.alloc(4)],
+    [-1, Buffer.alloc(256)],
+  ] as const) {
+    const canceller = await proxy.connect();
+    canceller.send(client.cancel(processId, key));
+    const carrier = await upstream.accept();
+    assert.deepEqual(await carrier.receive(12 + key.length), client.cancel(processId, key));
+    carrier.end();
+    await canceller.receiveAll();
+    canceller.end();
+  }
+  bob.send(server.complete('SELECT 1'), server.ready());
+  bob.end();
+  await alice.receiveAll();
+  alice.end();
+  const { cancels, sessions } = await proxy.settled();
+  assert.deepEqual(
+    cancels.map(({ session, outcome }) => [session, outcome]),
+    [
+      [null, 'unknown_key'],
+      [null, 'unknown_key'],
+    ],
+  );
+  assert.equal(sessions[0]!.statements[0]!.outcome, 'ok');
+});

@@ -8,6 +8,7 @@ import { reportRecord } from '../../src/report/report_record.ts';
 import { SteadyClock } from '../../src/report/steady_clock.ts';
 import { StatementStatistics } from '../../src/account/statistics.ts';
 import { Flow } from '../../src/session/account.ts';
+import { CancelLedger } from '../../src/session/cancel_ledger.ts';
 import { assertGolden } from '../golden.ts';
 import { STORIES } from '../support/stories.ts';
 import { OPENING, relay } from '../support/story.ts';
@@ -80,8 +81,8 @@ describe('the CSV report', () => {
           sessions: [relayed],
           droppedSessions: none,
           statistics: new StatementStatistics({ maxFingerprints: 23 }, 0),
-          cancels: [],
-          droppedCancels: 0,
+          cancels: new CancelLedger(0),
+          refused: { connections: 0, cancels: 0 },
         });
         assertSums(one);
       }),

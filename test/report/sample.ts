@@ -94,6 +94,7 @@ export function session(
   return {
     id: 1,
     client: { address: '172.16.3.39', port: 37961 },
+    via: null,
     server: { address: '172.16.3.150', port: 1921 },
     backend_pid: 4242,
     user: 'postgres',
@@ -155,6 +156,7 @@ export function report(
     sessions,
     statements: [],
     cancels: [],
+    refused: { connections: 0, cancels: 0 },
     dropped: folded,
   };
 }
@@ -296,13 +298,30 @@ export function sample(): ReportRecord {
         last_at: '2013-10-15T08:00:01.001Z',
       },
     ],
+    refused: { connections: 13, cancels: 1 },
     cancels: [
+      {
+        session: 1,
+        statement: 3,
+        client: { address: '172.16.3.39', port: 37998 },
+        via: { address: '172.16.3.7', port: 40001 },
+        requested_at: '2013-10-15T08:00:04.000Z',
+        delivered_at: '2013-10-15T08:00:04.023Z',
+        outcome: 'cancelled',
+        effect_us: 1211,
+        bytes_after: 113,
+        error: null,
+      },
       {
         session: 1,
         statement: 2,
         client: { address: '172.16.3.39', port: 37999 },
+        via: null,
         requested_at: '2013-10-15T08:00:05.000Z',
         delivered_at: null,
+        outcome: 'no_effect',
+        effect_us: null,
+        bytes_after: 4_194_304,
         error: 'connect ECONNREFUSED 172.16.3.150:1921',
       },
     ],

@@ -34,6 +34,7 @@ describe('the settings of the proxy', () => {
     assert.deepEqual(readProxySettings(UPSTREAM, {}), {
       listen: [{ host: '127.0.0.1', port: 6432 }],
       upstream: { host: 'db1', port: 5432 },
+      'proxy-protocol-from': [],
       'connect-timeout': 10_000,
       'startup-timeout': 60_000,
       'cancel-timeout': 10_000,
@@ -42,6 +43,8 @@ describe('the settings of the proxy', () => {
       live: false,
       'statement-log': null,
       trace: null,
+      'max-connections': 10_000,
+      'max-cancels': 1000,
       'max-query-bytes': 4096,
       'max-statements-kept': 200,
       'max-statements-in-all': 10000,
@@ -65,6 +68,7 @@ describe('the settings of the proxy', () => {
     const written = {
       listen: ['[::1]:1', '/tmp/socket'],
       upstream: 'postgres://db2',
+      'proxy-protocol-from': ['10.0.0.0/8', '::1', 'unix'],
       'connect-timeout': 1.5,
       'startup-timeout': 2,
       'cancel-timeout': 3,
@@ -73,6 +77,8 @@ describe('the settings of the proxy', () => {
       live: true,
       'statement-log': 'log.ndjson',
       trace: 'trace.txt',
+      'max-connections': 11,
+      'max-cancels': 12,
       'max-query-bytes': 5,
       'max-statements-kept': 6,
       'max-statements-in-all': 9,
@@ -89,6 +95,11 @@ describe('the settings of the proxy', () => {
     assert.deepEqual(readProxySettings({}, environment), fromFile);
     assert.equal(fromFile['connect-timeout'], 1500);
     assert.equal(fromFile.live, true);
+    assert.deepEqual(fromFile['proxy-protocol-from'], [
+      { address: '10.0.0.0', prefix: 8 },
+      { address: '::1', prefix: 128 },
+      'unix',
+    ]);
     assert.deepEqual(fromFile.listen, [{ host: '::1', port: 1 }, { path: '/tmp/socket' }]);
   });
 
