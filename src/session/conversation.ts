@@ -106,6 +106,8 @@ export class Conversation {
   sync(): Account {
     const copying = this.copying();
     if (copying?.copyInOpen === true && copying.outcome === 'open') return copying;
+    if (copying !== null && copying === this.#last && copying.copyData === 'ended')
+      copying.copyData = 'synced';
     const owner = this.#last ?? this.#copySyncs(copying) ?? this.accounts.control;
     this.#skippingUntilSync = false;
     this.#takeBackFailed();
@@ -139,6 +141,7 @@ export class Conversation {
     statement.copyData = 'ended';
     statement.copyInsEnded += 1;
     statement.copyEndedAt = this.queue.tail;
+    if (statement.copyInsBegun > 0) this.#waitForSyncOfCopy(statement);
     this.settle(statement);
   }
 
@@ -226,6 +229,7 @@ export class Conversation {
       queue.ownerAt(at).owed -= 1;
       queue.swallow(at);
     }
+    if (!statement.copyInOpen) this.#waitForSyncOfCopy(statement);
   }
 
   suspend(statement: Statement): void {
@@ -293,6 +297,13 @@ export class Conversation {
     if (this.#failed.length === 0) return;
     for (const { aftermath, itself } of this.#failed.toReversed()) aftermath.failed(itself);
     this.#failed = [];
+  }
+
+  /** The Syncs sent before the end of the copy data are read within the COPY: the one that counts is still to come. */
+  #waitForSyncOfCopy(statement: Statement): void {
+    if (statement.copyData !== 'ended' || statement.fetches === 0) return;
+    if (statement === this.#last || statement.waitsForSync) return;
+    this.#waitForSync(statement);
   }
 
   #waitForSync(statement: Statement): void {
