@@ -78,9 +78,9 @@ function changed(messages: Chunk[], change: Mutation, index: number, first: numb
       const kept = bytes.subarray(0, change.offset % (bytes.length + 1));
       return [...messages.slice(0, index), { from: target.from, bytes: kept }, ...rest];
     }
-    case 'insert': {
-      const from = change.byClient ? 'client' : 'server';
-      return messages.toSpliced(index, 0, { from, bytes: Buffer.from(change.bytes) });
-    }
+    case 'insert':
+      break;
   }
+  const from = change.byClient ? 'client' : 'server';
+  return messages.toSpliced(index, 0, { from, bytes: Buffer.from(change.bytes) });
 }
