@@ -8,6 +8,12 @@ import { Statement, type StatementKind } from './statement.ts';
 const MAX_LEFT_BEHIND = 1024;
 
 /**
+ * Definitions behind an error that are remembered until the Sync; those of a client that goes on without one are taken
+ * back at once.
+ */
+const MAX_FAILED = 65_536;
+
+/**
  * What client and server have said so far, as far as it matters for whose bytes the next ones are: the statements in
  * flight, and the answers the server owes.
  *
@@ -94,7 +100,8 @@ export class Conversation {
   /** Enters what the server owes for a message. */
   expect(kind: Expectation, owner: Account, aftermath: Aftermath | null = null): void {
     if (this.#skippingUntilSync && kind !== Expectation.Sync) {
-      if (aftermath !== null) this.#failed.push({ aftermath, itself: false });
+      if (this.#failed.length >= MAX_FAILED) aftermath?.failed(false);
+      else if (aftermath !== null) this.#failed.push({ aftermath, itself: false });
       if (owner instanceof Statement) this.#skip(owner);
       return;
     }
