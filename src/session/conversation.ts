@@ -8,6 +8,12 @@ import { Statement, type StatementKind } from './statement.ts';
 const MAX_LEFT_BEHIND = 1024;
 
 /**
+ * Definitions behind an error that are remembered until the Sync; those of a client that goes on without one are taken
+ * back at once.
+ */
+const MAX_FAILED = 65_536;
+
+/**
  * What client and server have said so far, as far as it matters for whose bytes the next ones are: the statements in
  * flight, and the answers the server owes.
  *
@@ -94,7 +100,8 @@ export class Conversation {
   /** Enters what the server owes for a message. */
   expect(kind: Expectation, owner: Account, aftermath: Aftermath | null = null): void {
     if (this.#skippingUntilSync && kind !== Expectation.Sync) {
-      if (aftermath !== null) this.#failed.push({ aftermath, itself: false });
+      if (this.#failed.length >= MAX_FAILED) aftermath?.failed(false);
+      else if (aftermath !== null) this.#failed.push({ aftermath, itself: false });
       if (owner instanceof Statement) this.#skip(owner);
       return;
     }
@@ -106,6 +113,8 @@ export class Conversation {
   sync(): Account {
     const copying = this.copying();
     if (copying?.copyInOpen === true && copying.outcome === 'open') return copying;
+    if (copying !== null && copying === this.#last && copying.copyData === 'ended')
+      copying.copyData = 'synced';
     const owner = this.#last ?? this.#copySyncs(copying) ?? this.accounts.control;
     this.#skippingUntilSync = false;
     this.#takeBackFailed();
@@ -139,6 +148,7 @@ export class Conversation {
     statement.copyData = 'ended';
     statement.copyInsEnded += 1;
     statement.copyEndedAt = this.queue.tail;
+    if (statement.copyInsBegun > 0) this.#waitForSyncOfCopy(statement);
     this.settle(statement);
   }
 
@@ -226,6 +236,7 @@ export class Conversation {
       queue.ownerAt(at).owed -= 1;
       queue.swallow(at);
     }
+    if (!statement.copyInOpen) this.#waitForSyncOfCopy(statement);
   }
 
   suspend(statement: Statement): void {
@@ -293,6 +304,13 @@ export class Conversation {
     if (this.#failed.length === 0) return;
     for (const { aftermath, itself } of this.#failed.toReversed()) aftermath.failed(itself);
     this.#failed = [];
+  }
+
+  /** The Syncs sent before the end of the copy data are read within the COPY: the one that counts is still to come. */
+  #waitForSyncOfCopy(statement: Statement): void {
+    if (statement.copyData !== 'ended' || statement.fetches === 0) return;
+    if (statement === this.#last || statement.waitsForSync) return;
+    this.#waitForSync(statement);
   }
 
   #waitForSync(statement: Statement): void {

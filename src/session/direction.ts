@@ -98,6 +98,16 @@ export abstract class Direction implements MessageSink {
     return finished;
   }
 
+  /** The next byte of this direction belongs to the body of a message of that statement. */
+  inBodyOf(statement: Statement): boolean {
+    return this.#owner === statement && this.#framer.inBody;
+  }
+
+  /** Keeps a finished statement until more of this direction is handed on. */
+  finishLater(statement: Statement): void {
+    this.#finished.push(statement);
+  }
+
   /** Books an untyped packet that came in so many reads. */
   untyped(owner: Account, bytes: number, reads: number): void {
     this.bytes += bytes;

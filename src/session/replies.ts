@@ -6,7 +6,7 @@ import {
   decodeParameterStatus,
   type ErrorFields,
 } from '../wire/backend_bodies.ts';
-import { IN_RUNS, type PrefixTable, prefixTable } from '../wire/framer.ts';
+import { HEADER_BYTES, IN_RUNS, type PrefixTable, prefixTable } from '../wire/framer.ts';
 import { Backend } from '../wire/message_types.ts';
 import type { Account, Flow } from './account.ts';
 import type { Conversation } from './conversation.ts';
@@ -60,14 +60,14 @@ export class Replies extends Direction {
     this.book(owner, messages, bytes);
   }
 
-  message(type: number, _bodyLength: number, buffer: Buffer, from: number, to: number, bytes: number): void {
+  message(type: number, bodyLength: number, buffer: Buffer, from: number, to: number, bytes: number): void {
     const { conversation, facts } = this;
     switch (type) {
       case Backend.CommandComplete:
-        this.#complete(decodeCommandTag(buffer, from, to), bytes);
+        this.#complete(decodeCommandTag(buffer, from, to), bodyLength, bytes);
         break;
       case Backend.EmptyQueryResponse:
-        this.#complete(null, bytes);
+        this.#complete(null, bodyLength, bytes);
         break;
       case Backend.ReadyForQuery:
         this.book(conversation.answeringReady() ?? conversation.accounts.async, 1, bytes);
@@ -149,10 +149,10 @@ export class Replies extends Direction {
     if (expected === expectation || expected === orElse) this.conversation.answered();
   }
 
-  #complete(command: CommandTag | null, bytes: number): void {
+  #complete(command: CommandTag | null, bodyLength: number, bytes: number): void {
     const owner = this.#bookAnswer(bytes);
     if (owner instanceof Statement) {
-      owner.complete(command?.tag ?? null, command?.rows ?? null);
+      owner.complete(command?.tag ?? null, command?.rows ?? null, HEADER_BYTES + bodyLength - bytes);
       if (command !== null) this.#forgetDeallocated(command.tag, owner);
     }
     this.#answered(Expectation.Execute);

@@ -351,10 +351,17 @@ export class Session {
     this.#replies.turnOpaque();
   }
 
+  /** Closes finished statements, but those of which a message has been answered or announced and not come whole. */
   #closeAll(statements: readonly Statement[], now: number): void {
     for (const statement of statements) {
-      statement.endedAt = now;
-      this.#close(statement);
+      if (this.#requests.inBodyOf(statement)) {
+        this.#requests.finishLater(statement);
+      } else if (this.#replies.inBodyOf(statement)) {
+        this.#replies.finishLater(statement);
+      } else {
+        statement.endedAt = now;
+        this.#close(statement);
+      }
     }
   }
 

@@ -102,17 +102,22 @@ export class Statement extends Account {
     return this.dataMessages > 0 ? this.dataMessages : null;
   }
 
-  /** Enters a CommandComplete or EmptyQueryResponse, whose bytes have been booked already. */
-  complete(tag: string | null, rows: number | null): void {
+  /**
+   * Enters a CommandComplete or EmptyQueryResponse, whose bytes have been booked already.
+   *
+   * @param unseen bytes of that message that are still to come
+   */
+  complete(tag: string | null, rows: number | null, unseen = 0): void {
     this.completions += 1;
     this.suspended = false;
+    const bytesS = this.S.bytes + unseen;
     if (this.completions > 1) {
       this.parts ??= [{ tag: this.tag, rows: this.taggedRows, bytesS: this.#bytesAtCompletion }];
       if (this.parts.length < MAX_PARTS) {
-        this.parts.push({ tag, rows, bytesS: this.S.bytes - this.#bytesAtCompletion });
+        this.parts.push({ tag, rows, bytesS: bytesS - this.#bytesAtCompletion });
       }
     }
-    this.#bytesAtCompletion = this.S.bytes;
+    this.#bytesAtCompletion = bytesS;
     this.tag = tag;
     this.taggedRows = rows;
   }

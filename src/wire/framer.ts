@@ -23,7 +23,7 @@ export interface MessageSink {
 }
 
 /** Type byte and length. */
-const HEADER_BYTES = 5;
+export const HEADER_BYTES = 5;
 
 /** How many body bytes to gather, by message type, before the message is announced; -1: announce it in runs. */
 export type PrefixTable = Int32Array;

@@ -13,7 +13,8 @@ import {
   S,
   type Story,
 } from '../support/story.ts';
-import { randomStory } from '../support/random_story.ts';
+import { cutInto, lag } from '../support/interleave.ts';
+import { randomOpening, randomStory } from '../support/random_story.ts';
 import { STORIES } from '../support/stories.ts';
 
 const linesOf = (story: Story): Line[] => [...OPENING, ...story.lines];
@@ -30,36 +31,6 @@ function cutAt(chunks: readonly Chunk[], position: number): Chunk[] {
       { from, bytes: bytes.subarray(at) },
     ];
   });
-}
-
-/** Cuts chunks into pieces whose lengths come from a list, over and over. */
-function cutInto(chunks: readonly Chunk[], lengths: readonly number[]): Chunk[] {
-  let turn = 0;
-  return chunks.flatMap(({ from, bytes }) => {
-    const pieces: Chunk[] = [];
-    for (let at = 0; at < bytes.length;) {
-      const length = lengths[turn % lengths.length]!;
-      turn += 1;
-      pieces.push({ from, bytes: bytes.subarray(at, at + length) });
-      at += length;
-    }
-    return pieces;
-  });
-}
-
-/** Lets replies come later: the client's lines overtake those of the server, but never the other way round. */
-function lag(lines: readonly Line[], overtakes: readonly boolean[]): Line[] {
-  const late: Line[] = [];
-  const merged: Line[] = [];
-  for (const [index, line] of lines.entries()) {
-    if (line.from === 'server') {
-      late.push(line);
-      continue;
-    }
-    if (!overtakes[index % overtakes.length]!) merged.push(...late.splice(0));
-    merged.push(line);
-  }
-  return [...merged, ...late];
 }
 
 for (const story of STORIES) {
@@ -120,8 +91,8 @@ describe('random conversations', () => {
 
   it('book each message to its owner, in any pieces, however far the replies lag behind', () => {
     fc.assert(
-      fc.property(randomStory, lengths, overtakes, (story, pieces, late) => {
-        const lines = [...OPENING, ...lag(story.lines, late)];
+      fc.property(randomOpening, randomStory, lengths, overtakes, (opening, story, pieces, late) => {
+        const lines = [...opening, ...lag(story.lines, late)];
         assertBooked(relay(cutInto(chunksOf(lines), pieces)), story, lines);
       }),
       { numRuns: 1000 },

@@ -56,8 +56,8 @@ export const server = {
   parseComplete: (): Buffer => message('1'),
   bindComplete: (): Buffer => message('2'),
   closeComplete: (): Buffer => message('3'),
-  error: (sqlstate: string, severity = 'ERROR'): Buffer =>
-    message('E', `S${severity}\0V${severity}\0C${sqlstate}\0Mit failed\0\0`),
+  error: (sqlstate: string, severity = 'ERROR', text = 'it failed'): Buffer =>
+    message('E', `S${severity}\0V${severity}\0C${sqlstate}\0M${text}\0\0`),
   notice: (): Buffer => message('N', 'SNOTICE\0VNOTICE\0C00000\0Mhear\0\0'),
   notification: (channel: string): Buffer => message('A', int32(42), `${channel}\0payload\0`),
   copyIn: (): Buffer => message('G', [0], int16(1), int16(0)),

@@ -64,11 +64,16 @@ export interface Chunk {
   readonly bytes: Buffer;
 }
 
-/** Relays chunks through a session as a relay does, with a clock that goes one millisecond a chunk. */
+/**
+ * Relays chunks through a session as a relay does, with a clock that goes one millisecond a chunk.
+ *
+ * @param relayed called after each chunk, once the session has started
+ */
 export function relay(
   chunks: readonly Chunk[],
   end: EndReason | null = 'terminate',
   maxStatementsKept = 100,
+  relayed: (session: Session) => void = () => undefined,
 ): Session {
   const observer = { statementFinished: () => undefined, protocolViolated: () => undefined };
   const limits = { maxQueryBytes: 1024, maxStatementsKept };
@@ -96,6 +101,7 @@ export function relay(
       session.wroteToServer();
       session.handedToServer(now);
       destination.out += packet.packet.length + bytes.length - at;
+      relayed(session);
       continue;
     } else {
       session.fromClient(bytes, 0, bytes.length, now);
@@ -103,6 +109,7 @@ export function relay(
       session.handedToServer(now);
     }
     destination.out += bytes.length;
+    relayed(session);
   }
   if (end !== null) session.end(end, now + 1);
   return session;
