@@ -298,5 +298,7 @@ function endDetail(session: Session, end: RelayEnd): string | null {
     return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
   }
   if (end.error !== null) return `${end.by} connection: ${end.error.message}`;
-  return session.busy ? `the ${end.by} closed the connection before all was answered` : null;
+  return session.busy && !session.starting
+    ? `the ${end.by} closed the connection before all was answered`
+    : null;
 }
