@@ -69,7 +69,7 @@ export class Relay {
 
   /** Begins, with what the client has sent so far, which is booked already. */
   start(first: Buffer): void {
-    const taken = this.#requests.forward(first, performance.now());
+    const taken = this.#requests.forward(first);
     if (this.#client.ended) this.#server.end();
     if (taken) this.#client.resume();
   }
@@ -78,6 +78,12 @@ export class Relay {
   stop(): void {
     this.#client.destroy();
     this.#server.destroy();
+  }
+
+  /** The server has not said a word beyond its negotiation with us. */
+  get #silent(): boolean {
+    const { in: bytes, ownIn } = this.#server.counters;
+    return bytes === (ownIn ?? 0);
   }
 
   #closed(side: 'client' | 'server', error: NodeJS.ErrnoException | null): void {
@@ -89,7 +95,7 @@ export class Relay {
   #noteEnd(by: 'client' | 'server', error: NodeJS.ErrnoException | null): RelayEnd {
     if (this.#end !== null) return this.#end;
     this.#end = { by, error };
-    if (by === 'server' && this.#server.counters.in === 0) this.#events.silentServer(error);
+    if (by === 'server' && this.#silent) this.#events.silentServer(error);
     return this.#end;
   }
 
@@ -99,6 +105,6 @@ export class Relay {
    */
   #mustArrive(): boolean {
     const server = this.#server;
-    return server.ended || server.counters.in === 0 || this.#client.socket.writableLength > 0;
+    return server.ended || this.#silent || this.#client.socket.writableLength > 0;
   }
 }
