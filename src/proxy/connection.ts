@@ -1,18 +1,23 @@
 import type { Leg, LegListener } from '../relay/leg.ts';
+import { type ClientTls, secureClient } from '../relay/client_tls.ts';
 import { dial, type DialError } from '../relay/dial.ts';
 import { Relay, type RelayEnd } from '../relay/relay.ts';
 import { formatAddress } from '../relay/address.ts';
+import { describeTlsError } from '../relay/tls_context.ts';
 import type { EndReason, Session } from '../session/session.ts';
-import { fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
+import { ACCEPT_ENCRYPTION, fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
 import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
+import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { ProxyOptions, Tap } from './options.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
 
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
+type EncryptionRequest = Extract<StartupPacket, { kind: 'ssl_request' | 'gssenc_request' }>;
 export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
 
 /** SQLSTATEs of the errors that pgnetflow reports itself. */
 const PROTOCOL_VIOLATION = '08P01';
+const INVALID_AUTHORIZATION = '28000';
 const CANNOT_CONNECT = '08001';
 const CONNECTION_FAILURE = '08006';
 
@@ -22,6 +27,12 @@ export interface ConnectionOwner {
   /** Both connections are gone. */
   ended(connection: Connection): void;
 }
+
+/** First byte of a TLS handshake record, which no start-up packet begins with. */
+const TLS_HANDSHAKE = 0x16;
+
+/** Whether the client's leg is encrypted, by us. */
+type Encryption = 'none' | 'handshake' | 'tls';
 
 /**
  * One client connection from its acceptance to its end: negotiates, connects to the server once the client has said
@@ -37,6 +48,9 @@ export class Connection {
   readonly #startupTimer: NodeJS.Timeout;
   /** Reads that the packet which is being read has taken so far. */
   #reads = 0;
+  #encryption: Encryption = 'none';
+  /** False for a client that waits for a TLS handshake which is not ours. */
+  #understandsErrors = true;
   #relay: Relay | null = null;
   #giveUpDialling: (() => void) | null = null;
 
@@ -58,7 +72,9 @@ export class Connection {
       },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
-        if (session.startup === null) this.leg.end();
+        if (this.#encryption === 'handshake')
+          this.#breakHandshake('the client closed the connection during the TLS handshake');
+        else if (session.startup === null && !session.passthrough) this.leg.end();
       },
       closed: (error) => this.#closedEarly(error),
     });
@@ -85,9 +101,13 @@ export class Connection {
   refuse(sqlstate: string, message: string): void {
     const { session } = this;
     clearTimeout(this.#startupTimer);
+    if (this.#encryption === 'handshake') {
+      this.#breakHandshake(`${message}: the TLS handshake did not end`);
+      return;
+    }
     session.endDetail ??= message;
     if (this.leg.unwritable) return;
-    this.#answer(fatalError(sqlstate, message));
+    if (this.#understandsErrors) this.#answer(fatalError(sqlstate, message));
     this.leg.listener = {
       read: () => {
         this.#bookOwn();
@@ -103,6 +123,10 @@ export class Connection {
   #negotiate(chunk: Buffer, bytes: number): boolean {
     let at = 0;
     this.#reads += 1;
+    // The first read of the connection.
+    if (chunk[0] === TLS_HANDSHAKE && this.leg.counters.in === bytes && this.#clientTls !== null) {
+      return this.#directTls(Buffer.from(chunk.subarray(0, bytes)), this.#clientTls);
+    }
     while (at < bytes) {
       const { at: end, packet } = this.#startup.read(chunk, at, bytes);
       at = end;
@@ -116,14 +140,19 @@ export class Connection {
             return true;
           }
           this.#tap?.startup(packet.packet);
-          this.#answer(REFUSE_ENCRYPTION);
-          this.#reads = 0;
-          return true;
+          return this.#negotiateEncryption(packet);
         case 'cancel_request':
           this.#tap?.startup(packet.packet);
           this.#owner.cancelRequested(this, packet);
           return true;
         case 'startup_message':
+          if (this.#demandsTls) {
+            this.refuse(
+              INVALID_AUTHORIZATION,
+              'this port of pgnetflow requires TLS; connect with sslmode=require',
+            );
+            return true;
+          }
           this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
           return false;
         case 'invalid':
@@ -132,6 +161,60 @@ export class Connection {
       }
     }
     return true;
+  }
+
+  /** @returns false to stop reading */
+  #negotiateEncryption({ kind, packet }: EncryptionRequest): boolean {
+    const tls = this.#clientTls;
+    if (this.#encryption === 'tls') {
+      this.refuse(PROTOCOL_VIOLATION, 'received an encryption request over a connection that is encrypted');
+      return true;
+    }
+    this.#reads = 0;
+    if (kind === 'gssenc_request' || tls === null) {
+      this.#answer(REFUSE_ENCRYPTION);
+    } else if (tls === 'passthrough') {
+      this.#passThrough(packet);
+      return false;
+    } else {
+      this.#answer(ACCEPT_ENCRYPTION);
+      this.#secure(tls, null);
+    }
+    return true;
+  }
+
+  /** The client begins with the handshake. @returns false to stop reading */
+  #directTls(hello: Buffer, tls: ClientTls | 'passthrough'): boolean {
+    this.#reads = 0;
+    if (tls === 'passthrough') {
+      this.#understandsErrors = false;
+      this.#passThrough(hello);
+      return false;
+    }
+    this.#secure(tls, hello);
+    return true;
+  }
+
+  #secure(tls: ClientTls, hello: Buffer | null): void {
+    this.#encryption = 'handshake';
+    secureClient(this.leg, tls, hello, () => {
+      this.#encryption = 'tls';
+    });
+  }
+
+  #breakHandshake(detail: string): void {
+    this.session.endDetail ??= detail;
+    this.leg.destroy();
+  }
+
+  /** PostgreSQL has no TLS over Unix-domain sockets, and its clients do not ask for it there. */
+  get #clientTls(): ClientTls | 'passthrough' | null {
+    return this.session.client.port === 0 ? null : this.#options.clientTls;
+  }
+
+  get #demandsTls(): boolean {
+    const tls = this.#clientTls;
+    return this.#encryption === 'none' && tls !== null && tls !== 'passthrough' && tls.mode === 'require';
   }
 
   #answer(bytes: Buffer): void {
@@ -153,7 +236,21 @@ export class Connection {
     session.start(message, this.#reads, rest, performance.now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
-    const first = rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]);
+    this.#dial(
+      rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]),
+      this.#options.upstreamTls,
+    );
+  }
+
+  /** The client is to speak TLS with the server itself. */
+  #passThrough(first: Buffer): void {
+    clearTimeout(this.#startupTimer);
+    this.session.startPassthrough(first, performance.now());
+    this.#dial(first, null);
+  }
+
+  #dial(first: Buffer, tls: UpstreamTls | null): void {
+    const { session } = this;
     session.undelivered.R = first.length;
     this.#giveUpDialling = dial(
       this.#options.upstream,
@@ -164,6 +261,7 @@ export class Connection {
         if (result instanceof Error) this.#unreachable(result);
         else this.#relayTo(result, first);
       },
+      tls,
     );
   }
 
@@ -179,7 +277,8 @@ export class Connection {
       'path' in upstream
         ? { address: upstream.path, port: 0 }
         : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
-    const books = { R: new RequestBooks(session, this.#tap), S: new ReplyBooks(session, this.#tap) };
+    const tap = session.passthrough ? null : this.#tap;
+    const books = { R: new RequestBooks(session, tap), S: new ReplyBooks(session, tap) };
     session.undelivered.R = 0;
     this.#relay = new Relay(leg, server, books, {
       silentServer: (error) => this.#tellSilence(error),
@@ -194,7 +293,7 @@ export class Connection {
     const where = formatAddress(this.#options.upstream);
     const how = error === null ? 'closed the connection' : `broke the connection (${error.message})`;
     this.session.endDetail = `the PostgreSQL server at ${where} ${how} before it answered`;
-    this.#answer(fatalError(CONNECTION_FAILURE, this.session.endDetail));
+    if (this.#understandsErrors) this.#answer(fatalError(CONNECTION_FAILURE, this.session.endDetail));
   }
 
   #relayEnded(end: RelayEnd): void {
@@ -213,6 +312,8 @@ export class Connection {
   #endRefused(error: Error | null): void {
     const { session } = this;
     this.#bookOwn();
+    if (this.#encryption === 'handshake' && error !== null)
+      session.endDetail ??= `TLS handshake with the client failed: ${describeTlsError(error)}`;
     session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
@@ -220,7 +321,7 @@ export class Connection {
 
 function notAStartupPacket(length: number): string {
   if (length >>> 24 === 0x16) {
-    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port; use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
+    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port (--tls-cert and --tls-key make it); use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
   }
   return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
 }
