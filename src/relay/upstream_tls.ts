@@ -105,7 +105,7 @@ function handshake(leg: Leg, host: string, tls: UpstreamTls, onDone: (error: Err
 
 function explain(error: NodeJS.ErrnoException | null, host: string): string {
   if (error === null) return 'the connection was closed during the handshake';
-  switch (error.code ?? null) {
+  switch (error.code ?? '') {
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `its certificate is not for "${host}"${because(Reflect.get(error, 'reason'))}`;
     case 'SELF_SIGNED_CERT_IN_CHAIN':

@@ -32,7 +32,7 @@ export async function encrypt(raw: Peer, options: tls.ConnectionOptions = {}): P
   raw.socket.removeAllListeners('data');
   const socket = tls.connect({ socket: raw.socket, ca: authority.cert, servername: 'localhost', ...options });
   const peer = new Peer(socket);
-  await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]);
+  await handshake(socket, 'secureConnect');
   return peer;
 }
 
@@ -53,11 +53,21 @@ export async function acceptTls(upstream: FakeServer, options: tls.TLSSocketOpti
 }
 
 /** Speaks TLS as a server, at once. */
-export async function wrapServer(raw: Peer, options: tls.TLSSocketOptions = {}): Promise<Peer> {
+export async function acceptDirectTls(
+  upstream: FakeServer,
+  options: tls.TLSSocketOptions = {},
+): Promise<Peer> {
+  const raw = await upstream.accept();
+  // What has come already is the beginning of the handshake.
+  if (raw.receivedBytes > 0) raw.socket.unshift(await raw.receive(raw.receivedBytes));
+  return wrapServer(raw, options);
+}
+
+async function wrapServer(raw: Peer, options: tls.TLSSocketOptions = {}): Promise<Peer> {
   raw.socket.removeAllListeners('data');
   const secureContext = contextOf(certificate).current;
   const peer = new Peer(new TLSSocket(raw.socket, { isServer: true, secureContext, ...options }));
-  await Promise.race([once(peer.socket, 'secure'), once(peer.socket, 'close')]);
+  await handshake(peer.socket, 'secure');
   return peer;
 }
 
@@ -76,6 +86,13 @@ export async function openTlsPair(
   server.send(greeting);
   assert.deepEqual(await client.receive(greeting.length), greeting);
   return { client, server };
+}
+
+/** Resolves when a handshake is over, whatever its outcome. */
+async function handshake(socket: net.Socket, success: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const event of [success, 'end', 'error', 'close']) socket.once(event, () => resolve());
+  });
 }
 
 /** A wire with one connection: passes all on, closes and resets too, and counts what was received at either end. */
