@@ -6,6 +6,7 @@ import { formatAddress } from '../relay/address.ts';
 import { describeTlsError } from '../relay/tls_context.ts';
 import type { EndReason, Session } from '../session/session.ts';
 import { ACCEPT_ENCRYPTION, fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
+import { SaslOffer } from '../wire/sasl_offer.ts';
 import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { ProxyOptions, Tap } from './options.ts';
@@ -280,10 +281,12 @@ export class Connection {
     const tap = session.passthrough ? null : this.#tap;
     const books = { R: new RequestBooks(session, tap), S: new ReplyBooks(session, tap) };
     session.undelivered.R = 0;
-    this.#relay = new Relay(leg, server, books, {
-      silentServer: (error) => this.#tellSilence(error),
-      ended: (end) => this.#relayEnded(end),
-    });
+    const events = {
+      silentServer: (error: Error | null) => this.#tellSilence(error),
+      ended: (end: RelayEnd) => this.#relayEnded(end),
+    };
+    const bindsNothing = session.wire.server.tls !== null && this.#encryption === 'none';
+    this.#relay = new Relay(leg, server, books, events, bindsNothing ? new SaslOffer() : null);
     this.#relay.start(first);
   }
 
@@ -298,6 +301,10 @@ export class Connection {
 
   #relayEnded(end: RelayEnd): void {
     const { session } = this;
+    if (bindingFailed(session)) {
+      session.endDetail = `${endDetail(session, end) ?? ''}; ${BINDING_HINT}`;
+      this.#options.log.warn({ session: session.id }, session.endDetail);
+    }
     session.end(endReason(session, end), performance.now(), session.endDetail ?? endDetail(session, end));
     this.#owner.ended(this);
   }
@@ -317,6 +324,17 @@ export class Connection {
     session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
+}
+
+const BINDING_HINT =
+  "the client has bound its log-in to pgnetflow's certificate, which is not the server's: use channel_binding=disable " +
+  "there, or give pgnetflow the server's own certificate and key, or --client-tls passthrough";
+
+/** Two TLS connections with different certificates cannot carry SCRAM-SHA-256-PLUS (src/backend/libpq/auth-scram.c). */
+function bindingFailed({ facts, starting, wire }: Session): boolean {
+  const { lastError } = facts;
+  if (!starting || lastError === null || wire.client.tls === null || wire.server.tls === null) return false;
+  return lastError.sqlstate === INVALID_AUTHORIZATION && /channel.binding/i.test(lastError.message);
 }
 
 function notAStartupPacket(length: number): string {
