@@ -25,7 +25,7 @@ export function proxyCommand() {
           'Each flag has an environment variable (--max-query-bytes is PGNETFLOW_MAX_QUERY_BYTES) and a key of the ' +
             'same name in the --config file. A flag comes before the variable, the variable before the file.\n' +
             'Signals: SIGINT, SIGTERM: write the report and end; SIGUSR1: write it and go on; SIGHUP: reopen the ' +
-            'statement log.',
+            'statement log, read certificates again.',
         ),
     handler: async (flags: ArgumentsCamelCase): Promise<void> => {
       await serve(readProxySettings(flags, process.env));

@@ -1,4 +1,4 @@
-import { dial } from '../relay/dial.ts';
+import { dial, type DialError } from '../relay/dial.ts';
 import type { Leg } from '../relay/leg.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { CancelRequest, Connection } from './connection.ts';
@@ -35,7 +35,7 @@ export function forwardCancel(
     finish(`the server did not close the connection within ${options.cancelTimeoutMs / 1000} s`);
   }, options.cancelTimeoutMs);
   const counters = { in: 0, out: 0, reads: 0, writes: 0 };
-  const giveUp = dial(options.upstream, options.connectTimeoutMs, counters, (result) => {
+  const connected = (result: Leg | DialError): void => {
     if (result instanceof Error) {
       finish(result.message);
       return;
@@ -48,7 +48,9 @@ export function forwardCancel(
       closed: () => finish(null),
     };
     server.write(request.packet, () => undefined);
-  });
+  };
+  const { upstream, connectTimeoutMs, upstreamTls } = options;
+  const giveUp = dial(upstream, connectTimeoutMs, counters, connected, upstreamTls);
   // The client may close first: the request is delivered all the same.
   connection.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
   return finish;

@@ -1,20 +1,26 @@
 import type { Leg, LegListener } from '../relay/leg.ts';
+import { type ClientTls, secureClient } from '../relay/client_tls.ts';
 import { dial, type DialError } from '../relay/dial.ts';
 import { Relay, type RelayEnd } from '../relay/relay.ts';
 import { formatAddress } from '../relay/address.ts';
+import { describeTlsError } from '../relay/tls_context.ts';
 import type { EndReason, Session } from '../session/session.ts';
-import { fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
+import { ACCEPT_ENCRYPTION, fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
 import { ProxyHeaderReader } from '../wire/proxy_protocol.ts';
+import { SaslOffer } from '../wire/sasl_offer.ts';
 import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
+import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { ProxyOptions, Tap } from './options.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
 import { Throttle } from './throttle.ts';
 
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
+type EncryptionRequest = Extract<StartupPacket, { kind: 'ssl_request' | 'gssenc_request' }>;
 export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
 
 /** SQLSTATEs of the errors that pgnetflow reports itself. */
 const PROTOCOL_VIOLATION = '08P01';
+const INVALID_AUTHORIZATION = '28000';
 const CANNOT_CONNECT = '08001';
 const CONNECTION_FAILURE = '08006';
 export const TOO_MANY_CONNECTIONS = '53300';
@@ -29,6 +35,12 @@ export interface ConnectionOwner {
   /** Both connections are gone. */
   ended(connection: Connection): void;
 }
+
+/** First byte of a TLS handshake record, which no start-up packet begins with. */
+const TLS_HANDSHAKE = 0x16;
+
+/** Whether the client's leg is encrypted, by us. */
+type Encryption = 'none' | 'handshake' | 'tls';
 
 /**
  * One client connection from its acceptance to its end: negotiates, connects to the server once the client has said
@@ -46,8 +58,13 @@ export class Connection {
   #header: ProxyHeaderReader | null;
   /** The kinds of encryption that the client has asked for: each once, as the server has it. */
   readonly #asked = new Set<StartupPacket['kind']>();
+  /** The client itself has sent something. */
+  #hasBegun = false;
   /** Reads that the packet which is being read has taken so far. */
   #reads = 0;
+  #encryption: Encryption = 'none';
+  /** False for a client that waits for a TLS handshake which is not ours. */
+  #understandsErrors = true;
   #relay: Relay | null = null;
   #giveUpDialling: (() => void) | null = null;
 
@@ -71,7 +88,9 @@ export class Connection {
       },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
-        if (session.startup === null) this.leg.end();
+        if (this.#encryption === 'handshake')
+          this.#breakHandshake('the client closed the connection during the TLS handshake');
+        else if (session.startup === null && !session.passthrough) this.leg.end();
       },
       closed: (error) => this.#closedEarly(error),
     });
@@ -104,9 +123,13 @@ export class Connection {
   refuse(sqlstate: string, message: string): void {
     const { session } = this;
     clearTimeout(this.#startupTimer);
+    if (this.#encryption === 'handshake') {
+      this.#breakHandshake(`${message}: the TLS handshake did not end`);
+      return;
+    }
     session.endDetail ??= message;
     if (this.leg.unwritable) return;
-    this.#answer(fatalError(sqlstate, message));
+    if (this.#understandsErrors) this.#answer(fatalError(sqlstate, message));
     this.leg.listener = {
       read: () => {
         this.#bookOwn();
@@ -123,6 +146,11 @@ export class Connection {
     let at = this.#readHeader(chunk, bytes);
     if (at === bytes) return true;
     this.#reads += 1;
+    const opening = !this.#hasBegun;
+    this.#hasBegun = true;
+    if (opening && chunk[at] === TLS_HANDSHAKE && this.#clientTls !== null) {
+      return this.#directTls(Buffer.from(chunk.subarray(at, bytes)), this.#clientTls);
+    }
     while (at < bytes) {
       const { at: end, packet } = this.#startup.read(chunk, at, bytes);
       at = end;
@@ -141,14 +169,19 @@ export class Connection {
             return true;
           }
           this.#tap?.startup(packet.packet);
-          this.#answer(REFUSE_ENCRYPTION);
-          this.#reads = 0;
-          return true;
+          return this.#negotiateEncryption(packet);
         case 'cancel_request':
           this.#tap?.startup(packet.packet);
           this.#owner.cancelRequested(this, packet);
           return true;
         case 'startup_message': {
+          if (this.#demandsTls) {
+            this.refuse(
+              INVALID_AUTHORIZATION,
+              'this port of pgnetflow requires TLS; connect with sslmode=require',
+            );
+            return true;
+          }
           const refusal = this.#owner.admit(this);
           if (refusal !== null) {
             this.refuse(TOO_MANY_CONNECTIONS, refusal);
@@ -184,6 +217,59 @@ export class Connection {
     return at;
   }
 
+  /** @returns false to stop reading */
+  #negotiateEncryption({ kind, packet }: EncryptionRequest): boolean {
+    const tls = this.#clientTls;
+    if (this.#encryption === 'tls') {
+      this.refuse(PROTOCOL_VIOLATION, 'received an encryption request over a connection that is encrypted');
+      return true;
+    }
+    this.#reads = 0;
+    if (kind === 'gssenc_request' || tls === null) {
+      this.#answer(REFUSE_ENCRYPTION);
+    } else if (tls === 'passthrough') {
+      return this.#passThrough(packet);
+    } else {
+      this.#answer(ACCEPT_ENCRYPTION);
+      this.#secure(tls, null);
+    }
+    return true;
+  }
+
+  /** The client begins with the handshake. @returns false to stop reading */
+  #directTls(hello: Buffer, tls: ClientTls | 'passthrough'): boolean {
+    this.#reads = 0;
+    if (tls === 'passthrough') {
+      this.#understandsErrors = false;
+      return this.#passThrough(hello);
+    }
+    this.#secure(tls, hello);
+    return true;
+  }
+
+  #secure(tls: ClientTls, hello: Buffer | null): void {
+    this.#encryption = 'handshake';
+    secureClient(this.leg, tls, hello, () => {
+      this.#encryption = 'tls';
+    });
+  }
+
+  #breakHandshake(detail: string): void {
+    this.session.endDetail ??= detail;
+    this.leg.destroy();
+  }
+
+  /** PostgreSQL has no TLS over Unix-domain sockets, and its clients do not ask for it there. */
+  get #clientTls(): ClientTls | 'passthrough' | null {
+    const { client, via } = this.session;
+    return (via ?? client).port === 0 ? null : this.#options.clientTls;
+  }
+
+  get #demandsTls(): boolean {
+    const tls = this.#clientTls;
+    return this.#encryption === 'none' && tls !== null && tls !== 'passthrough' && tls.mode === 'require';
+  }
+
   #answer(bytes: Buffer): void {
     const taken = (): void => {
       this.session.wire.client.ownOut += bytes.length;
@@ -203,7 +289,27 @@ export class Connection {
     session.start(message, this.#reads, rest, performance.now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
-    const first = rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]);
+    this.#dial(
+      rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]),
+      this.#options.upstreamTls,
+    );
+  }
+
+  /** The client is to speak TLS with the server itself. @returns false to stop reading */
+  #passThrough(first: Buffer): boolean {
+    const refusal = this.#owner.admit(this);
+    if (refusal !== null) {
+      this.refuse(TOO_MANY_CONNECTIONS, refusal);
+      return true;
+    }
+    clearTimeout(this.#startupTimer);
+    this.session.startPassthrough(first, performance.now());
+    this.#dial(first, null);
+    return false;
+  }
+
+  #dial(first: Buffer, tls: UpstreamTls | null): void {
+    const { session } = this;
     session.undelivered.R = first.length;
     this.#giveUpDialling = dial(
       this.#options.upstream,
@@ -214,6 +320,7 @@ export class Connection {
         if (result instanceof Error) this.#unreachable(result);
         else this.#relayTo(result, first);
       },
+      tls,
     );
   }
 
@@ -229,16 +336,19 @@ export class Connection {
       'path' in upstream
         ? { address: upstream.path, port: 0 }
         : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
+    const tap = session.passthrough ? null : this.#tap;
     const throttle = new Throttle(session, leg);
     const books = {
-      R: new RequestBooks(session, this.#tap, throttle),
-      S: new ReplyBooks(session, this.#tap, throttle),
+      R: new RequestBooks(session, tap, throttle),
+      S: new ReplyBooks(session, tap, throttle),
     };
     session.undelivered.R = 0;
-    this.#relay = new Relay(leg, server, books, {
-      silentServer: (error) => this.#tellSilence(error),
-      ended: (end) => this.#relayEnded(end),
-    });
+    const events = {
+      silentServer: (error: Error | null) => this.#tellSilence(error),
+      ended: (end: RelayEnd) => this.#relayEnded(end),
+    };
+    const bindsNothing = session.wire.server.tls !== null && this.#encryption === 'none';
+    this.#relay = new Relay(leg, server, books, events, bindsNothing ? new SaslOffer() : null);
     this.#relay.start(first);
   }
 
@@ -248,11 +358,15 @@ export class Connection {
     const where = formatAddress(this.#options.upstream);
     const how = error === null ? 'closed the connection' : `broke the connection (${error.message})`;
     this.session.endDetail = `the PostgreSQL server at ${where} ${how} before it answered`;
-    this.#answer(fatalError(CONNECTION_FAILURE, this.session.endDetail));
+    if (this.#understandsErrors) this.#answer(fatalError(CONNECTION_FAILURE, this.session.endDetail));
   }
 
   #relayEnded(end: RelayEnd): void {
     const { session } = this;
+    if (bindingFailed(session)) {
+      session.endDetail = `${endDetail(session, end) ?? ''}; ${BINDING_HINT}`;
+      this.#options.log.warn({ session: session.id }, session.endDetail);
+    }
     session.end(endReason(session, end), performance.now(), session.endDetail ?? endDetail(session, end));
     this.#owner.ended(this);
   }
@@ -267,6 +381,8 @@ export class Connection {
   #endRefused(error: Error | null): void {
     const { session } = this;
     this.#bookOwn();
+    if (this.#encryption === 'handshake' && error !== null)
+      session.endDetail ??= `TLS handshake with the client failed: ${describeTlsError(error)}`;
     session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
@@ -275,12 +391,23 @@ export class Connection {
 /** The first four bytes of a PROXY protocol header of version 1 (`PROX`) and 2. */
 const PROXY_HEADERS: ReadonlySet<number> = new Set([0x50524f58, 0x0d0a0d0a]);
 
+const BINDING_HINT =
+  "the client has bound its log-in to pgnetflow's certificate, which is not the server's: use channel_binding=disable " +
+  "there, or give pgnetflow the server's own certificate and key, or --client-tls passthrough";
+
+/** Two TLS connections with different certificates cannot carry SCRAM-SHA-256-PLUS (src/backend/libpq/auth-scram.c). */
+function bindingFailed({ facts, starting, wire }: Session): boolean {
+  const { lastError } = facts;
+  if (!starting || lastError === null || wire.client.tls === null || wire.server.tls === null) return false;
+  return lastError.sqlstate === INVALID_AUTHORIZATION && /channel.binding/i.test(lastError.message);
+}
+
 function notAStartupPacket(length: number): string {
   if (PROXY_HEADERS.has(length)) {
     return 'received a PROXY protocol header from an address that --proxy-protocol-from does not name';
   }
   if (length >>> 24 === 0x16) {
-    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port; use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
+    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port (--tls-cert and --tls-key make it); use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
   }
   return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
 }

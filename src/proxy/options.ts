@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import { DEFAULT_MAX_FINGERPRINTS } from '../account/statistics.ts';
 import type { Address } from '../relay/address.ts';
 import type { Network } from '../relay/networks.ts';
+import type { ClientTls } from '../relay/client_tls.ts';
+import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
@@ -20,6 +22,13 @@ export interface ProxyOptions extends SessionLimits {
   readonly maxStatementsInAll: number;
   /** Balancers: their connections begin with a PROXY protocol header, and only theirs may. */
   readonly proxyProtocolFrom: readonly Network[];
+  /**
+   * TLS with clients; `passthrough` leaves it to the server. Not over Unix-domain sockets, where PostgreSQL has none
+   * either.
+   */
+  readonly clientTls: ClientTls | 'passthrough' | null;
+  /** TLS with the server. */
+  readonly upstreamTls: UpstreamTls | null;
   /** Ended sessions kept for the report; smaller ones are added up. */
   readonly maxSessionsKept: number;
   /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
@@ -55,6 +64,8 @@ export const PROXY_DEFAULTS = {
   connectTimeoutMs: 10_000,
   startupTimeoutMs: 60_000,
   cancelTimeoutMs: 10_000,
+  clientTls: null,
+  upstreamTls: null,
 } as const satisfies Partial<ProxyOptions>;
 
 /** What must be told to start a proxy, and what may be. */

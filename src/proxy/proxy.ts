@@ -174,8 +174,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   ended(connection: Connection): void {
     if (this.#turnedAway.delete(connection) || !this.#connections.delete(connection)) return;
-    if (connection.session.startup !== null) this.#admitted -= 1;
-    this.#archive.add(connection.session);
+    const { session } = connection;
+    if (session.startup !== null || session.passthrough) this.#admitted -= 1;
+    this.#archive.add(session);
   }
 
   // -------------------------------------------------------------------------- private

@@ -1,13 +1,19 @@
 import type net from 'node:net';
-import type { OnRead } from './read_buffer.ts';
+import type { TLSSocket } from 'node:tls';
+import { type OnRead, readByEvents } from './read_buffer.ts';
+import { TlsChannel, type TlsFigures } from './tls_channel.ts';
 
-/** Bytes and socket operations of one leg. */
+/** Bytes and socket operations of one leg. With TLS these are bytes in the clear; `tls` tells those of the socket. */
 export interface LegCounters {
   in: number;
   /** What the kernel has taken. */
   out: number;
   reads: number;
   writes: number;
+  /** Of `in` and `out`: of a negotiation that this leg alone has had. */
+  ownIn?: number;
+  ownOut?: number;
+  tls?: TlsFigures | null;
 }
 
 /** What a leg reports. Exactly one `closed` comes last. */
@@ -30,8 +36,10 @@ const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** One of a session's two connections, with its counters. */
 export class Leg {
-  readonly counters: LegCounters;
-  readonly #socket: net.Socket;
+  counters: LegCounters;
+  readonly #onRead: OnRead;
+  #socket: net.Socket;
+  #channel: TlsChannel | null = null;
   #listener: LegListener;
   #error: NodeJS.ErrnoException | null = null;
   #ended = false;
@@ -41,22 +49,42 @@ export class Leg {
   constructor(open: (onRead: OnRead) => net.Socket, counters: LegCounters, listener: LegListener) {
     this.counters = counters;
     this.#listener = listener;
-    this.#socket = open((buffer, bytes) => {
+    this.#onRead = (buffer, bytes) => {
       this.counters.in += bytes;
       this.counters.reads += 1;
       return this.#listener.read(buffer, bytes);
-    });
-    this.#socket.on('end', () => {
-      this.#ended = true;
-      this.#listener.ended();
-    });
-    this.#socket.on('error', (error) => {
-      this.#error ??= error;
-    });
-    this.#socket.on('close', () => {
-      this.#closed = true;
-      this.#listener.closed(this.#error);
-    });
+    };
+    this.#socket = open(this.#onRead);
+    this.#watch(this.#socket);
+  }
+
+  /**
+   * Speaks TLS from here on: what is read and written is plaintext, and so are the counters; the socket's own figures
+   * go to `counters.tls`. A handshake that fails breaks the connection.
+   *
+   * @param wrap puts TLS on the socket
+   * @param unread what was read already and belongs to the handshake
+   * @returns to be told once the handshake is done
+   */
+  secure<Secure extends TLSSocket>(
+    wrap: (raw: net.Socket) => Secure,
+    unread: Buffer = NO_BYTES,
+  ): { readonly socket: Secure; readonly established: () => void } {
+    const raw = this.#socket;
+    const clear = { in: raw.bytesRead - unread.length, out: raw.bytesWritten };
+    if (unread.length > 0) {
+      this.counters.in -= unread.length;
+      this.counters.reads -= 1;
+      raw.unshift(unread);
+    }
+    const socket = wrap(raw);
+    const channel = new TlsChannel(raw, socket, clear);
+    this.#socket = socket;
+    this.#channel = channel;
+    this.counters.tls = channel;
+    this.#watch(socket);
+    readByEvents(socket, this.#onRead);
+    return { socket, established: () => channel.established() };
   }
 
   /** Who is told from now on. */
@@ -85,15 +113,20 @@ export class Leg {
   /**
    * Writes a chunk.
    *
+   * @param onFull called when the kernel does not take it: in here, or, over TLS, a turn of the event loop later
    * @returns true when the kernel has taken all of it, so that its buffer may be used again; false when not:
    *   `onTaken` is called once it has, and never if the connection breaks before
    */
-  write(chunk: Buffer, onTaken: () => void): boolean {
+  write(chunk: Buffer, onTaken: () => void, onFull: () => void = doNothing): boolean {
     const socket = this.#socket;
     this.counters.writes += 1;
+    if (this.#channel !== null) return this.#writeSecure(this.#channel, chunk, onTaken, onFull);
     socket.write(chunk);
     // A write that fails at once leaves nothing behind either.
-    if (socket.errored !== null) return false;
+    if (socket.errored !== null) {
+      onFull();
+      return false;
+    }
     if (socket.writableLength === 0) {
       this.counters.out += chunk.length;
       return true;
@@ -104,6 +137,7 @@ export class Leg {
       this.counters.out += chunk.length;
       onTaken();
     });
+    onFull();
     return false;
   }
 
@@ -145,15 +179,50 @@ export class Leg {
   reset(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
+    // What a reset breaks is the connection below TLS.
+    const raw = this.#channel?.raw ?? socket;
     // A Unix-domain socket knows no reset.
-    if (socket.remoteAddress === undefined) socket.destroy();
+    if (raw.remoteAddress === undefined) socket.destroy();
     // During a shutdown libuv refuses to, and Node would leave the socket open, and its handle spinning, for ever.
     else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0)
       socket.once('finish', () => this.reset());
-    else socket.resetAndDestroy();
+    else raw.resetAndDestroy();
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
+
+  #writeSecure(channel: TlsChannel, chunk: Buffer, onTaken: () => void, onFull: () => void): boolean {
+    const booked = (): void => {
+      this.counters.out += chunk.length;
+      onTaken();
+    };
+    const taken = channel.write(chunk, booked, onFull);
+    if (taken) this.counters.out += chunk.length;
+    return taken;
+  }
+
+  #watch(socket: net.Socket): void {
+    socket.on('end', () => {
+      if (socket !== this.#socket) return;
+      this.#ended = true;
+      this.#listener.ended();
+    });
+    // Of the socket below TLS as well: it is nearer to the cause.
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    // TLS closes after the socket below it.
+    socket.on('close', () => {
+      if (socket !== this.#socket) return;
+      this.#closed = true;
+      if (this.#channel !== null) this.counters.tls = this.#channel.figures();
+      this.#listener.closed(this.#error);
+    });
+  }
+}
+
+function doNothing(): void {
+  // Nobody wants to know.
 }

@@ -36,23 +36,22 @@ export class Pump {
   pass(buffer: Buffer, bytes: number): boolean {
     const now = performance.now();
     this.#books.read(buffer, bytes, now);
-    return this.forward(bytes === buffer.length ? buffer : buffer.subarray(0, bytes), now);
+    return this.forward(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
   }
 
   /** Writes what has been booked already. @returns false to stop reading: the chunk is still in use */
-  forward(chunk: Buffer, now: number): boolean {
+  forward(chunk: Buffer): boolean {
     if (this.#to.unwritable) {
       this.#lost += chunk.length;
       this.#books.undelivered(this.#lost + this.#waiting);
       return true;
     }
-    const taken = this.#to.write(chunk, this.#onTaken);
+    const taken = this.#to.write(chunk, this.#onTaken, this.#onFull);
     this.#books.wrote();
     if (taken) {
       this.#books.handedOn(performance.now());
       return true;
     }
-    this.#books.stallBegan(now);
     this.#waiting = chunk.length;
     this.#books.undelivered(this.#lost + chunk.length);
     return false;
@@ -62,6 +61,10 @@ export class Pump {
   stop(): void {
     this.#books.stallEnded(performance.now());
   }
+
+  readonly #onFull = (): void => {
+    this.#books.stallBegan(performance.now());
+  };
 
   readonly #onTaken = (): void => {
     const now = performance.now();

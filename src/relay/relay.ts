@@ -1,4 +1,4 @@
-import type { Leg } from './leg.ts';
+import type { Leg, LegListener } from './leg.ts';
 import { type DirectionBooks, Pump } from './pump.ts';
 
 /** How a relay came to its end. */
@@ -14,6 +14,14 @@ export interface RelayEvents {
   silentServer(error: NodeJS.ErrnoException | null): void;
   /** Both connections are gone. */
   ended(end: RelayEnd): void;
+}
+
+/** Takes something out of the beginning of what the server sends. */
+export interface Alteration {
+  /** Nothing more is altered. */
+  readonly done: boolean;
+  /** @returns what is to be passed on, in a buffer of its own */
+  take(chunk: Buffer): Buffer;
 }
 
 /**
@@ -33,6 +41,7 @@ export class Relay {
     server: Leg,
     books: { readonly R: DirectionBooks; readonly S: DirectionBooks },
     events: RelayEvents,
+    alteration: Alteration | null = null,
   ) {
     this.#client = client;
     this.#server = server;
@@ -52,8 +61,9 @@ export class Relay {
         else server.reset();
       },
     };
-    server.listener = {
-      read: (chunk, bytes) => this.#replies.pass(chunk, bytes),
+    const passReply: LegListener['read'] = (chunk, bytes) => this.#replies.pass(chunk, bytes);
+    const serverListener: LegListener = {
+      read: passReply,
       ended: () => {
         this.#noteEnd('server', null);
         client.end();
@@ -65,11 +75,21 @@ export class Relay {
         else client.reset();
       },
     };
+    if (alteration !== null) {
+      serverListener.read = (chunk, bytes) => {
+        const passed = alteration.take(chunk.subarray(0, bytes));
+        // What is held back is ours, until it is passed on.
+        server.counters.ownIn = (server.counters.ownIn ?? 0) + bytes - passed.length;
+        if (alteration.done) serverListener.read = passReply;
+        return passed.length === 0 || passReply(passed, passed.length);
+      };
+    }
+    server.listener = serverListener;
   }
 
   /** Begins, with what the client has sent so far, which is booked already. */
   start(first: Buffer): void {
-    const taken = this.#requests.forward(first, performance.now());
+    const taken = this.#requests.forward(first);
     if (this.#client.ended) this.#server.end();
     if (taken) this.#client.resume();
   }
@@ -78,6 +98,12 @@ export class Relay {
   stop(): void {
     this.#client.destroy();
     this.#server.destroy();
+  }
+
+  /** The server has not said a word beyond its negotiation with us. */
+  get #silent(): boolean {
+    const { in: bytes, ownIn } = this.#server.counters;
+    return bytes === (ownIn ?? 0);
   }
 
   #closed(side: 'client' | 'server', error: NodeJS.ErrnoException | null): void {
@@ -89,7 +115,7 @@ export class Relay {
   #noteEnd(by: 'client' | 'server', error: NodeJS.ErrnoException | null): RelayEnd {
     if (this.#end !== null) return this.#end;
     this.#end = { by, error };
-    if (by === 'server' && this.#server.counters.in === 0) this.#events.silentServer(error);
+    if (by === 'server' && this.#silent) this.#events.silentServer(error);
     return this.#end;
   }
 
@@ -99,6 +125,6 @@ export class Relay {
    */
   #mustArrive(): boolean {
     const server = this.#server;
-    return server.ended || server.counters.in === 0 || this.#client.socket.writableLength > 0;
+    return server.ended || this.#silent || this.#client.socket.writableLength > 0;
   }
 }

@@ -22,7 +22,18 @@ export interface EndpointRecord {
   port: number;
 }
 
+export interface TlsRecord {
+  /** `TLSv1.3`; null when the handshake did not come to its end. */
+  protocol: string | null;
+  /** As OpenSSL names it. */
+  cipher: string | null;
+  /** Of the leg's `bytes_in`: neither protocol bytes nor `own_in`. */
+  overhead_in: number;
+  overhead_out: number;
+}
+
 export interface LegRecord {
+  /** Of the socket: with TLS, what it adds included. */
   bytes_in: number;
   /** Taken by the kernel. */
   bytes_out: number;
@@ -31,8 +42,8 @@ export interface LegRecord {
   /** Bytes of this leg that pgnetflow swallowed or made itself, such as an SSLRequest and its answer. */
   own_in: number;
   own_out: number;
-  /** TLS overhead in both directions; null on a leg without TLS. */
-  tls: null;
+  /** What TLS adds in both directions; null on a leg without TLS, or with TLS that is not ours (`encrypted`). */
+  tls: TlsRecord | null;
 }
 
 export interface TimeRecord {
@@ -117,6 +128,8 @@ export interface SessionRecord extends SessionIdentity {
   via: EndpointRecord | null;
   /** `3.0`, `3.2`; null before the StartupMessage. */
   protocol: string | null;
+  /** `passthrough`: client and server spoke TLS with each other, so that all bytes are `opaque`; null otherwise. */
+  encrypted: 'passthrough' | null;
   server_version: string | null;
   started_at: string;
   ended_at: string | null;

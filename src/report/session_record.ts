@@ -1,6 +1,6 @@
 import type { Account } from '../session/account.ts';
 import { imbalances } from '../session/balance.ts';
-import type { LegTotals, Session } from '../session/session.ts';
+import type { LegTotals, Session, TlsTotals } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type {
   AccountRecord,
@@ -10,6 +10,7 @@ import type {
   SessionIdentity,
   SessionRecord,
   StatementRecord,
+  TlsRecord,
 } from './model.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
@@ -31,6 +32,7 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     ...sessionIdentity(session),
     via: session.via === null ? null : { ...session.via },
     protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
+    encrypted: session.passthrough ? 'passthrough' : null,
     server_version: facts.parameters.get('server_version') ?? null,
     started_at: clock.timestamp(session.startedAt),
     ended_at: session.endedAt === null ? null : clock.timestamp(session.endedAt),
@@ -152,13 +154,18 @@ function accountRecord({ R, S }: Account): AccountRecord {
 }
 
 function legRecord(leg: LegTotals): LegRecord {
+  const { tls } = leg;
   return {
-    bytes_in: leg.in,
-    bytes_out: leg.out,
+    bytes_in: tls?.socketIn ?? leg.in,
+    bytes_out: tls?.socketOut ?? leg.out,
     reads: leg.reads,
     writes: leg.writes,
     own_in: leg.ownIn,
     own_out: leg.ownOut,
-    tls: null,
+    tls: tls === null ? null : tlsRecord(tls),
   };
+}
+
+function tlsRecord({ protocol, cipher, overheadIn, overheadOut }: TlsTotals): TlsRecord {
+  return { protocol, cipher, overhead_in: overheadIn, overhead_out: overheadOut };
 }

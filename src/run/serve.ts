@@ -14,6 +14,7 @@ import { createLogger } from './logger.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
 import { openFilesLimit, sessionsWithin } from './open_files.ts';
 import { Signals } from './signals.ts';
+import { TlsFiles } from './tls_files.ts';
 import { Trace } from './trace.ts';
 
 /** What the proxy writes while it runs. */
@@ -46,11 +47,12 @@ export async function serve(settings: ProxySettings): Promise<void> {
 
 async function run(settings: ProxySettings, log: Logger, signals: Signals): Promise<void> {
   checkReportFile(settings['report-file']);
+  const tls = new TlsFiles(settings);
   const stdout = stdoutSink();
   const outputs = await openOutputs(settings, stdout, log);
   let proxy: Proxy;
   try {
-    proxy = await startProxy(proxyOptions(settings, outputs, log));
+    proxy = await startProxy(proxyOptions(settings, outputs, tls, log));
   } catch (error) {
     await closeOutputs(outputs);
     throw error;
@@ -69,8 +71,8 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
 
   const stopped = signals.stopRequested({
     dump: () => void dumpNow(),
-    // Without a file to reopen, the terminal has gone: end as on SIGTERM.
-    hangUp: outputs.statementLog === null ? null : () => outputs.statementLog?.reopen(),
+    // Without a file to reopen or to read again, the terminal has gone: end as on SIGTERM.
+    hangUp: outputs.statementLog === null && !tls.any ? null : () => hangUp(outputs, tls, log),
   });
   const listens = proxy.addresses.map(formatAddress).join(', ');
   process.stderr.write(
@@ -84,6 +86,11 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   } finally {
     await dumps.next(() => write(report));
   }
+}
+
+function hangUp({ statementLog }: Outputs, tls: TlsFiles, log: Logger): void {
+  statementLog?.reopen();
+  tls.reload(log);
 }
 
 async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): Promise<Outputs> {
@@ -111,11 +118,13 @@ async function closeOutputs({ statementLog, live, trace }: Outputs): Promise<voi
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): ProxyOptions {
+function proxyOptions(settings: ProxySettings, outputs: Outputs, tls: TlsFiles, log: Logger): ProxyOptions {
   const { statementLog, live, trace } = outputs;
   return {
     listen: settings.listen,
     upstream: settings.upstream,
+    clientTls: tls.client,
+    upstreamTls: tls.upstream,
     maxQueryBytes: settings['max-query-bytes'],
     maxStatementsKept: settings['max-statements-kept'],
     maxStatementsInAll: settings['max-statements-in-all'],

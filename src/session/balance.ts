@@ -1,9 +1,9 @@
-import type { Session } from './session.ts';
+import type { LegTotals, Session } from './session.ts';
 
 /**
  * Proves the law of conservation for one session. Counts that were taken in different places must agree in each
  * direction: what the source's socket delivered, what was scanned, what the accounts hold, and what the other socket
- * took.
+ * took. On a leg with TLS the socket's own count, less the overhead of TLS, must agree as well.
  *
  * @returns what does not add up, a sentence each; empty when the books balance
  */
@@ -24,6 +24,23 @@ export function imbalances(session: Session): string[] {
   prove('server bytes_in - own_in', server.in - server.ownIn, 'S');
   prove('sum of the accounts', bookedBytes.S, 'S');
   prove('client bytes_out - own_out + undelivered', client.out - client.ownOut + undelivered.S, 'S');
+  const proveSocket = (
+    name: 'client' | 'server',
+    leg: LegTotals,
+    into: 'R' | 'S',
+    outOf: 'R' | 'S',
+  ): void => {
+    if (leg.tls === null) return;
+    const { socketIn, socketOut, overheadIn, overheadOut } = leg.tls;
+    prove(`${name} socket bytes in - own_in - TLS overhead`, socketIn - leg.ownIn - overheadIn, into);
+    prove(
+      `${name} socket bytes out - own_out - TLS overhead + undelivered`,
+      socketOut - leg.ownOut - overheadOut + undelivered[outOf],
+      outOf,
+    );
+  };
+  proveSocket('client', client, 'R', 'S');
+  proveSocket('server', server, 'S', 'R');
   return found;
 }
 

@@ -15,7 +15,21 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Bytes and socket operations of one leg. */
+/** What TLS does to the bytes of one leg. */
+export interface TlsTotals {
+  /** Null when the handshake did not come to its end. */
+  readonly protocol: string | null;
+  readonly cipher: string | null;
+  /** Bytes of the socket: what was read and written in the clear before, and TLS records. */
+  readonly socketIn: number;
+  /** What the kernel has taken. */
+  readonly socketOut: number;
+  /** What of these is neither in the clear nor plaintext. */
+  readonly overheadIn: number;
+  readonly overheadOut: number;
+}
+
+/** Bytes and socket operations of one leg. Bytes are in the clear: before TLS, or inside of it. */
 export interface LegTotals {
   in: number;
   /** What the kernel has taken. */
@@ -26,6 +40,8 @@ export interface LegTotals {
   ownIn: number;
   /** Of `out`: made by pgnetflow itself, such as the answer to an SSLRequest. */
   ownOut: number;
+  /** Null without TLS. */
+  tls: TlsTotals | null;
 }
 
 /**
@@ -74,6 +90,8 @@ export class Session {
   /** One sentence more about the end, such as the error that was met. */
   endDetail: string | null = null;
   violation: Violation | null = null;
+  /** The two sides speak TLS with each other through us: nothing can be read. */
+  passthrough = false;
   readonly wire = { client: noTraffic(), server: noTraffic() };
   /** Bytes read from one side that the other has not taken yet, or never will, for it has gone. */
   readonly undelivered = { R: 0, S: 0 };
@@ -121,6 +139,14 @@ export class Session {
     this.#requests.untyped(accounts.startup, message.packet.length, reads);
     if (message.protocolMajor !== 3) this.#turnOpaque();
     if (rest.length > 0) this.#requests.scan(rest, 0, rest.length, 0);
+  }
+
+  /** The two sides are to speak TLS with each other: all that passes is opaque, beginning with these bytes. */
+  startPassthrough(first: Buffer, now: number): void {
+    this.#conversation.now = now;
+    this.passthrough = true;
+    this.#turnOpaque();
+    this.#requests.scan(first, 0, first.length);
   }
 
   fromClient(buffer: Buffer, from: number, to: number, now: number): void {
@@ -381,5 +407,5 @@ function settled(statement: Statement): void {
 }
 
 function noTraffic(): LegTotals {
-  return { in: 0, out: 0, reads: 0, writes: 0, ownIn: 0, ownOut: 0 };
+  return { in: 0, out: 0, reads: 0, writes: 0, ownIn: 0, ownOut: 0, tls: null };
 }

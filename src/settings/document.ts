@@ -75,7 +75,7 @@ finds the old report or the new one. If it cannot be written, it goes to standar
 | SIGINT, SIGTERM | stop, write the report with the sessions that are still open, end with status 0 |
 | a second one | end at once with status 1 |
 | SIGUSR1 | write the report and go on |
-| SIGHUP | reopen the statement log; without \`--statement-log\`, the same as SIGTERM |
+| SIGHUP | reopen the statement log, read certificates and keys again (new ones that cannot be used leave the old in place); with none of these files, the same as SIGTERM |
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.
 `;

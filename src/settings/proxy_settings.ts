@@ -5,7 +5,8 @@ import { choice, onOrOff, path } from './choice.ts';
 import { readConfigFile } from './config_file.ts';
 import { parseNetwork } from './network.ts';
 import { type Sources, resolveSettings } from './resolve.ts';
-import { type Setting, type Settings, type Values, integer, seconds } from './setting.ts';
+import { type Settings, type Values, integer, seconds, setting } from './setting.ts';
+import { checkTlsSettings, TLS_SETTINGS } from './tls_settings.ts';
 import { UsageError } from './usage_error.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -71,6 +72,7 @@ export const PROXY_SETTINGS = {
     default: `${PROXY_DEFAULTS.cancelTimeoutMs / 1000}`,
     parse: seconds(A_DAY_S),
   }),
+  ...TLS_SETTINGS,
   report: setting('value', {
     group: 'Results',
     placeholder: 'FORMAT',
@@ -219,6 +221,7 @@ export function readProxySettings(
  * @throws {UsageError} naming the way out
  */
 function checkProxySettings(settings: ProxySettings): void {
+  checkTlsSettings(settings);
   const reportToStdout = settings.report !== 'none' && settings['report-file'] === null;
   if (settings['statement-log'] === '-') {
     if (settings.live)
@@ -234,11 +237,4 @@ function checkProxySettings(settings: ProxySettings): void {
       `--live and --report ${settings.report} both write to standard output; add --report-file PATH`,
     );
   }
-}
-
-function setting<const K extends Setting<unknown>['kind'], T>(
-  kind: K,
-  rest: Omit<Setting<T>, 'kind'>,
-): Setting<T> & { readonly kind: K } {
-  return { kind, ...rest };
 }

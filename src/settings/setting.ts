@@ -46,6 +46,14 @@ type Value<S> = S extends { kind: infer K; parse: (text: string) => infer T }
 /** The values of a table of settings. */
 export type Values<S extends Settings> = { readonly [Name in keyof S]: Value<S[Name]> };
 
+/** One line of a table of settings; its kind stays known. */
+export function setting<const K extends Setting<unknown>['kind'], T>(
+  kind: K,
+  rest: Omit<Setting<T>, 'kind'>,
+): Setting<T> & { readonly kind: K } {
+  return { kind, ...rest };
+}
+
 export function environmentName(name: string): string {
   return `PGNETFLOW_${name.toUpperCase().replaceAll('-', '_')}`;
 }

@@ -1,7 +1,21 @@
 /** The few messages that pgnetflow sends of its own accord. */
+import { SSL_REQUEST } from './startup_packet.ts';
 
 /** Answer to SSLRequest and GSSENCRequest: not here, go on in the clear. */
 export const REFUSE_ENCRYPTION: Buffer = Buffer.from('N');
+
+/** Answer to SSLRequest: the handshake may begin. */
+export const ACCEPT_ENCRYPTION: Buffer = Buffer.from('S');
+
+/** Asks a server for TLS. */
+export const SSL_REQUEST_PACKET: Buffer = sslRequest();
+
+function sslRequest(): Buffer {
+  const packet = Buffer.alloc(8);
+  packet.writeInt32BE(8);
+  packet.writeInt32BE(SSL_REQUEST, 4);
+  return packet;
+}
 
 /**
  * An ErrorResponse of severity FATAL, as the server sends it before it closes a connection.

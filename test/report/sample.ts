@@ -101,6 +101,7 @@ export function session(
     database: 'digoal',
     application_name: 'psql',
     protocol: '3.0',
+    encrypted: null,
     server_version: '15.10',
     started_at: '2013-10-15T08:00:00.000Z',
     ended_at: '2013-10-15T08:00:09.000Z',

@@ -1,0 +1,141 @@
+import type net from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+/** What TLS adds to the bytes of one leg. */
+export interface TlsFigures {
+  /** `TLSv1.3`; null when the handshake did not come to its end. */
+  readonly protocol: string | null;
+  /** As OpenSSL names it. */
+  readonly cipher: string | null;
+  /** Bytes of the leg's socket, what came before TLS included. */
+  readonly socketIn: number;
+  /** Of these, what the kernel has taken, as {@link LegCounters.out}. */
+  readonly socketOut: number;
+  /**
+   * Of `socketIn`: neither in the clear nor plaintext that was passed on. Handshake, record headers and tags, alerts;
+   * and what TLS still holds: an incomplete record, or plaintext that nobody has taken yet.
+   */
+  readonly overheadIn: number;
+  readonly overheadOut: number;
+}
+
+interface Write {
+  readonly bytes: number;
+  /** The kernel has all of it; only Node's word for it is outstanding. */
+  taken: boolean;
+  readonly onTaken: () => void;
+  readonly onFull: () => void;
+  /** Counts of both sockets before it, for as long as it is not taken. */
+  readonly socketOut: number;
+  readonly plainOut: number;
+}
+
+/**
+ * TLS on top of a leg's socket: writes to it, and counts.
+ *
+ * All figures come from Node's own counts, those of the socket below (ciphertext) and those of the TLS layer
+ * (plaintext); the leg's counters and the session's books know nothing of them, so that they can be compared.
+ */
+export class TlsChannel implements TlsFigures {
+  protocol: string | null = null;
+  cipher: string | null = null;
+  readonly raw: net.Socket;
+  readonly #socket: TLSSocket;
+  /** What passed in the clear before. */
+  readonly #clear: { readonly in: number; readonly out: number };
+  /** Writes that Node has not called back for, the oldest first. */
+  readonly #writes: Write[] = [];
+
+  constructor(raw: net.Socket, socket: TLSSocket, clear: { readonly in: number; readonly out: number }) {
+    this.raw = raw;
+    this.#socket = socket;
+    this.#clear = clear;
+  }
+
+  /** The handshake is done. */
+  established(): void {
+    this.protocol = this.#socket.getProtocol();
+    this.cipher = this.#socket.getCipher().name;
+  }
+
+  /**
+   * As {@link Leg.write}. Node calls back for a write over TLS in the next turn of the event loop at the earliest,
+   * whether or not the kernel took it at once. To take that turn for back-pressure would book a stall for each chunk,
+   * so the socket below is asked.
+   *
+   * @param onTaken called later when the kernel had not taken it yet, and not if the connection breaks before
+   * @param onFull the kernel does not take it: called at most once, before `onTaken`
+   */
+  write(chunk: Buffer, onTaken: () => void, onFull: () => void): boolean {
+    const { raw } = this;
+    const write = {
+      bytes: chunk.length,
+      taken: false,
+      onTaken,
+      onFull,
+      socketOut: raw.bytesWritten,
+      plainOut: this.#socket.bytesWritten,
+    };
+    const alone = this.#writes.length === 0;
+    this.#writes.push(write);
+    // A copy: Node keeps the chunk while another write is under way, and the reader's buffer is used again.
+    this.#socket.write(Buffer.from(chunk), this.#called);
+    if (!alone || this.#socket.errored !== null) return false;
+    write.taken = this.#kernelTook(write);
+    if (!write.taken) onFull();
+    return write.taken;
+  }
+
+  get socketIn(): number {
+    return this.raw.bytesRead;
+  }
+
+  get socketOut(): number {
+    return this.#waiting?.socketOut ?? this.raw.bytesWritten;
+  }
+
+  get overheadIn(): number {
+    const passedOn = this.#socket.bytesRead - this.#socket.readableLength;
+    return this.socketIn - this.#clear.in - passedOn;
+  }
+
+  get overheadOut(): number {
+    const plain = this.#waiting?.plainOut ?? this.#socket.bytesWritten;
+    return this.socketOut - this.#clear.out - plain;
+  }
+
+  /** The figures as they stand, without the sockets that they come from. */
+  figures(): TlsFigures {
+    const { protocol, cipher, socketIn, socketOut, overheadIn, overheadOut } = this;
+    return { protocol, cipher, socketIn, socketOut, overheadIn, overheadOut };
+  }
+
+  /** The oldest write that the kernel has not taken. */
+  get #waiting(): Write | undefined {
+    return this.#writes.find(({ taken }) => !taken);
+  }
+
+  /**
+   * The ciphertext of a write, which is longer than its plaintext, has been given to the socket below, and nothing
+   * waits there. Where Node does not say so (its handle is no public API), its callback will.
+   */
+  #kernelTook(write: Write): boolean {
+    const handle: unknown = Reflect.get(this.raw, '_handle');
+    if (typeof handle !== 'object' || handle === null) return false;
+    const queued: unknown = Reflect.get(handle, 'writeQueueSize');
+    return queued === 0 && this.raw.bytesWritten - write.socketOut > write.bytes;
+  }
+
+  readonly #called = (error?: Error | null): void => {
+    // A write that failed, and those behind it, stay: they are lost.
+    if (error !== undefined && error !== null) return;
+    const write = this.#writes.shift()!;
+    const [next] = this.#writes;
+    if (!write.taken) write.onTaken();
+    // Its ciphertext was given to the socket below when this one had gone.
+    if (next === undefined || next.taken) return;
+    next.taken = this.#kernelTook(next);
+    if (next.taken) next.onTaken();
+    else next.onFull();
+  };
+}
