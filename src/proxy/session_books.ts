@@ -3,80 +3,73 @@ import type { Session } from '../session/session.ts';
 import type { Tap } from './options.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Direction R of a session, as its pump sees it. */
-export class RequestBooks implements DirectionBooks {
-  readonly #session: Session;
-  readonly #tap: Tap | null;
-  readonly #throttle: Throttle;
+/** What the books of both directions need. */
+abstract class SessionBooks {
+  protected readonly session: Session;
+  protected readonly tap: Tap | null;
+  protected readonly throttle: Throttle;
 
   constructor(session: Session, tap: Tap | null, throttle: Throttle) {
-    this.#session = session;
-    this.#tap = tap;
-    this.#throttle = throttle;
+    this.session = session;
+    this.tap = tap;
+    this.throttle = throttle;
   }
+}
 
+/** Direction R of a session, as its pump sees it. */
+export class RequestBooks extends SessionBooks implements DirectionBooks {
   read(buffer: Buffer, bytes: number, now: number): void {
-    this.#session.fromClient(buffer, 0, bytes, now);
-    this.#tap?.fromClient(buffer, 0, bytes);
+    this.session.fromClient(buffer, 0, bytes, now);
+    this.tap?.fromClient(buffer, 0, bytes);
   }
 
   wrote(): void {
-    this.#session.wroteToServer();
-    this.#throttle.hold();
+    this.session.wroteToServer();
+    this.throttle.hold();
   }
 
   handedOn(now: number): void {
-    this.#session.handedToServer(now);
+    this.session.handedToServer(now);
   }
 
   stallBegan(now: number): void {
-    this.#session.serverStallBegan(now);
+    this.session.serverStallBegan(now);
   }
 
   stallEnded(now: number): void {
-    this.#session.serverStallEnded(now);
+    this.session.serverStallEnded(now);
   }
 
   undelivered(bytes: number): void {
-    this.#session.undelivered.R = bytes;
+    this.session.undelivered.R = bytes;
   }
 }
 
 /** Direction S of a session, as its pump sees it. */
-export class ReplyBooks implements DirectionBooks {
-  readonly #session: Session;
-  readonly #tap: Tap | null;
-  readonly #throttle: Throttle;
-
-  constructor(session: Session, tap: Tap | null, throttle: Throttle) {
-    this.#session = session;
-    this.#tap = tap;
-    this.#throttle = throttle;
-  }
-
+export class ReplyBooks extends SessionBooks implements DirectionBooks {
   read(buffer: Buffer, bytes: number, now: number): void {
-    this.#session.fromServer(buffer, 0, bytes, now);
-    this.#tap?.fromServer(buffer, 0, bytes);
+    this.session.fromServer(buffer, 0, bytes, now);
+    this.tap?.fromServer(buffer, 0, bytes);
   }
 
   wrote(): void {
-    this.#session.wroteToClient();
+    this.session.wroteToClient();
   }
 
   handedOn(now: number): void {
-    this.#session.handedToClient(now);
-    this.#throttle.release();
+    this.session.handedToClient(now);
+    this.throttle.release();
   }
 
   stallBegan(now: number): void {
-    this.#session.clientStallBegan(now);
+    this.session.clientStallBegan(now);
   }
 
   stallEnded(now: number): void {
-    this.#session.clientStallEnded(now);
+    this.session.clientStallEnded(now);
   }
 
   undelivered(bytes: number): void {
-    this.#session.undelivered.S = bytes;
+    this.session.undelivered.S = bytes;
   }
 }
