@@ -50,10 +50,6 @@ export class Conversation {
     return this.#last;
   }
 
-  get lastSent(): Statement | null {
-    return this.#lastSent;
-  }
-
   /** Statements whose figures are not final, the latest first. */
   *open(): Generator<Statement> {
     for (let at = this.#firstOpen; at !== null; at = at.nextOpen) yield at;
