@@ -21,7 +21,9 @@ export class Story {
   }
 
   block(session: Session, statement: Statement): void {
-    this.#write([statementBlock(sessionIdentity(session), statementRecord(statement, this.#clock))]);
+    this.#write([
+      statementBlock(sessionIdentity(session), statementRecord(statement, session.wire.server, this.#clock)),
+    ]);
   }
 
   findings(found: readonly Finding[]): void {

@@ -18,7 +18,9 @@ export class LiveOutput {
 
   /** Prints a statement whose figures are final. */
   write(session: Session, statement: Statement): void {
-    this.#writer.write(statementBlock(sessionIdentity(session), statementRecord(statement, this.#clock)));
+    this.#writer.write(
+      statementBlock(sessionIdentity(session), statementRecord(statement, session.wire.server, this.#clock)),
+    );
   }
 
   close(): Promise<void> {

@@ -45,7 +45,7 @@ export class StatementLog {
     const record: StatementLogRecord = {
       session: session.id,
       ...sessionIdentity(session),
-      ...statementRecord(statement, this.#clock),
+      ...statementRecord(statement, session.wire.server, this.#clock),
     };
     this.#writer.write(`${JSON.stringify(record)}\n`);
   }

@@ -1,5 +1,5 @@
 import { dial, type DialError } from '../relay/dial.ts';
-import type { Leg } from '../relay/leg.ts';
+import { type Leg, noLegTraffic } from '../relay/leg.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { CancelRequest, Connection } from './connection.ts';
 import type { ProxyOptions } from './options.ts';
@@ -34,7 +34,7 @@ export function forwardCancel(
   const timer = setTimeout(() => {
     finish(`the server did not close the connection within ${options.cancelTimeoutMs / 1000} s`);
   }, options.cancelTimeoutMs);
-  const counters = { in: 0, out: 0, reads: 0, writes: 0 };
+  const counters = noLegTraffic();
   const connected = (result: Leg | DialError): void => {
     if (result instanceof Error) {
       finish(result.message);

@@ -1,6 +1,6 @@
 import { type Address, formatAddress } from './address.ts';
 import { keepLastWords } from './last_words.ts';
-import { Leg, type LegCounters } from './leg.ts';
+import { Leg, type LegCounters, noLegTraffic } from './leg.ts';
 import { connectSocket } from './read_buffer.ts';
 import { secureServer, type UpstreamTls } from './upstream_tls.ts';
 
@@ -95,11 +95,14 @@ function attempt(
     closed: (error) => onFailure(error ?? new Error('the connection was closed')),
   });
   keepLastWords(leg.socket);
-  leg.socket.once('connect', () => onConnect(leg));
+  leg.socket.once('connect', () => {
+    leg.connected();
+    onConnect(leg);
+  });
   return leg;
 }
 
 /** Begins to count anew. */
 function forget(counters: LegCounters): void {
-  Object.assign(counters, { in: 0, out: 0, reads: 0, writes: 0, ownIn: 0, ownOut: 0, tls: null });
+  Object.assign(counters, noLegTraffic());
 }

@@ -10,10 +10,24 @@ export interface LegCounters {
   out: number;
   reads: number;
   writes: number;
+  /** Of these, those that the kernel did not take at once. */
+  deferred: number;
+  ends: LegEnds | null;
   /** Of `in` and `out`: of a negotiation that this leg alone has had. */
   ownIn?: number;
   ownOut?: number;
   tls?: TlsFigures | null;
+}
+
+/** Both ends of a leg's own TCP connection. */
+export interface LegEnds {
+  readonly local: { readonly address: string; readonly port: number };
+  readonly remote: { readonly address: string; readonly port: number };
+}
+
+/** Of a leg on which nothing has moved. */
+export function noLegTraffic(): LegCounters {
+  return { in: 0, out: 0, reads: 0, writes: 0, deferred: 0, ends: null, ownIn: 0, ownOut: 0, tls: null };
 }
 
 /** What a leg reports. Exactly one `closed` comes last. */
@@ -56,6 +70,12 @@ export class Leg {
     };
     this.#socket = open(this.#onRead);
     this.#watch(this.#socket);
+    if (!this.#socket.connecting) counters.ends = ends(this.#socket);
+  }
+
+  /** The connection is made: its ends are known. */
+  connected(): void {
+    this.counters.ends = ends(this.#socket);
   }
 
   /**
@@ -124,7 +144,7 @@ export class Leg {
     socket.write(chunk);
     // A write that fails at once leaves nothing behind either.
     if (socket.errored !== null) {
-      onFull();
+      this.#defer(onFull);
       return false;
     }
     if (socket.writableLength === 0) {
@@ -137,7 +157,7 @@ export class Leg {
       this.counters.out += chunk.length;
       onTaken();
     });
-    onFull();
+    this.#defer(onFull);
     return false;
   }
 
@@ -198,9 +218,14 @@ export class Leg {
       this.counters.out += chunk.length;
       onTaken();
     };
-    const taken = channel.write(chunk, booked, onFull);
+    const taken = channel.write(chunk, booked, () => this.#defer(onFull));
     if (taken) this.counters.out += chunk.length;
     return taken;
+  }
+
+  #defer(onFull: () => void): void {
+    this.counters.deferred += 1;
+    onFull();
   }
 
   #watch(socket: net.Socket): void {
@@ -221,6 +246,15 @@ export class Leg {
       this.#listener.closed(this.#error);
     });
   }
+}
+
+function ends(socket: net.Socket): LegEnds | null {
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  if (localAddress === undefined || remoteAddress === undefined) return null;
+  return {
+    local: { address: localAddress, port: localPort ?? 0 },
+    remote: { address: remoteAddress, port: remotePort ?? 0 },
+  };
 }
 
 function doNothing(): void {

@@ -39,6 +39,12 @@ export interface LegRecord {
   bytes_out: number;
   reads: number;
   writes: number;
+  /** Of these, those that the kernel did not take at once: each may have been several socket operations. */
+  deferred: number;
+  /** Our end of its TCP connection; null of a Unix-domain socket, and of one that was never made. */
+  local: EndpointRecord | null;
+  /** The other end: a balancer's, if there is one between. */
+  remote: EndpointRecord | null;
   /** Bytes of this leg that pgnetflow swallowed or made itself, such as an SSLRequest and its answer. */
   own_in: number;
   own_out: number;
@@ -86,8 +92,16 @@ export interface StatementRecord {
   completions: number;
   R: FlowRecord;
   S: FlowRecord;
+  /**
+   * Where its bytes stand in the streams of the server leg's socket, own bytes and those of TLS included; in the order of
+   * the stream, more than one range when bytes of others stand between. Null where that is not known.
+   */
+  stream: { R: RangeRecord[] | null; S: RangeRecord[] | null };
   time: TimeRecord;
 }
+
+/** Offsets in a stream of bytes, from 0: the first of the range, and the first behind it. */
+export type RangeRecord = [from: number, to: number];
 
 /** What one account of a session holds: bytes as `R` and `S`, and the other figures of a flow beside them. */
 export interface AccountRecord extends BytesRecord {

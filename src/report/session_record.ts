@@ -7,6 +7,7 @@ import type {
   AccountsRecord,
   FlowRecord,
   LegRecord,
+  RangeRecord,
   SessionIdentity,
   SessionRecord,
   StatementRecord,
@@ -20,7 +21,9 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
   session.catchUp(now);
   const { startup, facts } = session;
   // Before what was dropped is looked at: listing drops those beyond the limit.
-  const statements = session.statements().map((statement) => statementRecord(statement, clock));
+  const statements = session
+    .statements()
+    .map((statement) => statementRecord(statement, session.wire.server, clock));
   const { droppedStatements } = session;
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };
@@ -79,8 +82,16 @@ export function sessionIdentity(session: Session): SessionIdentity {
   };
 }
 
-/** A statement's figures as they stand. */
-export function statementRecord(statement: Statement, clock: SteadyClock): StatementRecord {
+/**
+ * A statement's figures as they stand.
+ *
+ * @param server the session's leg towards the server
+ */
+export function statementRecord(
+  statement: Statement,
+  server: LegTotals,
+  clock: SteadyClock,
+): StatementRecord {
   const { query } = statement;
   return {
     seq: statement.seq,
@@ -102,8 +113,21 @@ export function statementRecord(statement: Statement, clock: SteadyClock): State
     completions: statement.completions,
     R: flowRecord(statement.R),
     S: flowRecord(statement.S),
+    stream: streamRecord(statement, server),
     time: timeRecord(statement, clock),
   };
+}
+
+/** In the clear the protocol's stream begins behind what this leg alone has had, an SSLRequest and its answer. */
+function streamRecord(statement: Statement, server: LegTotals): StatementRecord['stream'] {
+  if (server.tls === null)
+    return { R: ranges(statement, 'R', server.ownOut), S: ranges(statement, 'S', server.ownIn) };
+  const { onSocket } = statement;
+  return onSocket === null ? { R: null, S: null } : { R: [[...onSocket.R]], S: [[...onSocket.S]] };
+}
+
+function ranges(statement: Statement, direction: 'R' | 'S', before: number): RangeRecord[] | null {
+  return statement.ranges(direction)?.map(([from, to]) => [from + before, to + before]) ?? null;
 }
 
 function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['time'] {
@@ -160,6 +184,9 @@ function legRecord(leg: LegTotals): LegRecord {
     bytes_out: tls?.socketOut ?? leg.out,
     reads: leg.reads,
     writes: leg.writes,
+    deferred: leg.deferred,
+    local: leg.ends === null ? null : { ...leg.ends.local },
+    remote: leg.ends === null ? null : { ...leg.ends.remote },
     own_in: leg.ownIn,
     own_out: leg.ownOut,
     tls: tls === null ? null : tlsRecord(tls),

@@ -12,6 +12,9 @@ export class Flow {
   writes = 0;
   firstAt = 0;
   lastAt = 0;
+  /** Offsets in the direction's protocol stream of the bytes booked last without others between: `[from, to)`. */
+  from = 0;
+  to = 0;
 
   add(other: Flow): void {
     this.bytes += other.bytes;
@@ -36,6 +39,11 @@ export class Account {
   add(other: Account): void {
     this.R.add(other.R);
     this.S.add(other.S);
+  }
+
+  /** Bytes of others stand between those booked so far and those that follow. */
+  interrupted(_flow: Flow): void {
+    // Only statements remember where their bytes stand.
   }
 }
 

@@ -29,6 +29,8 @@ export abstract class Direction implements MessageSink {
   #finished: Statement[] = [];
   /** Protocol bytes scanned. */
   bytes = 0;
+  /** Of these, those that have an owner. */
+  #booked = 0;
 
   constructor(
     conversation: Conversation,
@@ -58,6 +60,11 @@ export abstract class Direction implements MessageSink {
   /** Bytes of a message whose owner is not known yet, for its header or names are incomplete. */
   get pending(): number {
     return this.#framer.pending;
+  }
+
+  /** Offset in the stream of the first byte that has no owner yet. */
+  get position(): number {
+    return this.#booked;
   }
 
   /** The stream stands between two messages. */
@@ -135,6 +142,13 @@ export abstract class Direction implements MessageSink {
     const open = this.#open(owner);
     this.#owner = open;
     const flow = this.flowOf(open);
+    const at = this.#booked;
+    if (flow.to !== at) {
+      if (flow.bytes > 0) open.interrupted(flow);
+      flow.from = at;
+    }
+    this.#booked = at + bytes;
+    flow.to = at + bytes;
     flow.bytes += bytes;
     flow.messages += messages;
     const { now } = this.conversation;

@@ -36,6 +36,10 @@ export interface LegTotals {
   out: number;
   reads: number;
   writes: number;
+  /** Of these, those that the kernel did not take at once: each may have been several socket operations. */
+  deferred: number;
+  /** Both ends of its own TCP connection; null of a Unix-domain socket, and before there is one. */
+  ends: { readonly local: Endpoint; readonly remote: Endpoint } | null;
   /** Of `in`: swallowed by pgnetflow itself, such as an SSLRequest. */
   ownIn: number;
   /** Of `out`: made by pgnetflow itself, such as the answer to an SSLRequest. */
@@ -112,6 +116,8 @@ export class Session {
   #idleSince = 0;
   #clientStalledSince = 0;
   #serverStalledSince = 0;
+  /** Where the streams stood when the server last owed nothing, if TLS is on its socket. */
+  #restedAt: StreamPositions | null = null;
 
   constructor(id: number, client: Endpoint, limits: SessionLimits, observer: SessionObserver, now: number) {
     this.id = id;
@@ -177,7 +183,9 @@ export class Session {
   }
 
   handedToClient(now: number): void {
-    this.#closeAll(this.#replies.takeFinished(), now);
+    const finished = this.#replies.takeFinished();
+    if (this.wire.server.tls !== null) this.#locate(this.wire.server.tls, finished);
+    this.#closeAll(finished, now);
     if (this.#idleSince === 0 && this.#conversation.queue.empty) this.#idleSince = now;
   }
 
@@ -377,6 +385,30 @@ export class Session {
     this.#replies.turnOpaque();
   }
 
+  /**
+   * Where a statement's bytes stand among those of TLS can be told when it was alone: nothing was owed before it, and
+   * nothing is behind it.
+   */
+  #locate(tls: TlsTotals, finished: readonly Statement[]): void {
+    if (!this.#conversation.queue.empty) return;
+    const before = this.#restedAt;
+    const at: StreamPositions = {
+      R: this.#requests.position,
+      S: this.#replies.position,
+      socket: { R: tls.socketOut, S: tls.socketIn },
+    };
+    this.#restedAt = at;
+    const [statement] = finished;
+    if (before === null || statement === undefined) return;
+    const { R, S } = statement;
+    const alone = R.from === before.R && R.to === at.R && S.from === before.S && S.to === at.S;
+    if (!alone) return;
+    statement.onSocket = {
+      R: [before.socket.R, at.socket.R],
+      S: [before.socket.S, at.socket.S],
+    };
+  }
+
   /** Closes finished statements, but those of which a message has been answered or announced and not come whole. */
   #closeAll(statements: readonly Statement[], now: number): void {
     for (const statement of statements) {
@@ -399,6 +431,13 @@ export class Session {
   }
 }
 
+/** Offsets in the protocol streams, and those of the server's socket that correspond to them. */
+interface StreamPositions {
+  readonly R: number;
+  readonly S: number;
+  readonly socket: { readonly R: number; readonly S: number };
+}
+
 /** Entries of the expectation queue, each some hundred bytes, beyond which a client has to wait. */
 const MAX_OWED = 10_000;
 
@@ -406,6 +445,7 @@ function settled(statement: Statement): void {
   if (statement.outcome === 'open') statement.outcome = 'ok';
 }
 
-function noTraffic(): LegTotals {
-  return { in: 0, out: 0, reads: 0, writes: 0, ownIn: 0, ownOut: 0, tls: null };
+/** A leg on which nothing has moved. */
+export function noTraffic(): LegTotals {
+  return { in: 0, out: 0, reads: 0, writes: 0, deferred: 0, ends: null, ownIn: 0, ownOut: 0, tls: null };
 }

@@ -1,5 +1,5 @@
 import type { QueryText } from '../wire/frontend_bodies.ts';
-import { Account } from './account.ts';
+import { Account, type Flow } from './account.ts';
 
 export type StatementKind =
   'query' | 'execute' | 'copy_in' | 'copy_out' | 'copy_both' | 'function' | 'prepare';
@@ -17,6 +17,12 @@ export interface StatementPart {
   /** Bytes sent by the server for this part, its CommandComplete included. */
   readonly bytesS: number;
 }
+
+/** Offsets in a stream of bytes, from 0: `[from, to)`. */
+export type Range = readonly [from: number, to: number];
+
+/** Ranges kept of one statement's bytes in one direction; where there are more, none is known. */
+const MAX_RANGES = 64;
 
 /** Parts kept of one statement; later ones are only counted. */
 export const MAX_PARTS = 64;
@@ -75,6 +81,11 @@ export class Statement extends Account {
   /** Tail of the expectation queue when the client last ended its copy data. */
   copyEndedAt = -1;
 
+  /** Where its bytes stand in the streams of the server's socket, if TLS makes these others than the protocol's. */
+  onSocket: { readonly R: Range; readonly S: Range } | null = null;
+  /** Where its bytes stood before those of others came between. */
+  #earlier: { readonly R: Range[]; readonly S: Range[] } | null = null;
+
   /** Neighbours in the session's list of statements that are not closed. */
   previousOpen: Statement | null = null;
   nextOpen: Statement | null = null;
@@ -129,6 +140,20 @@ export class Statement extends Account {
     this.sqlstate = sqlstate;
     this.failedAt = now;
     this.outcome = sqlstate === QUERY_CANCELED ? 'cancelled' : 'error';
+  }
+
+  override interrupted(flow: Flow): void {
+    this.#earlier ??= { R: [], S: [] };
+    const ranges = flow === this.R ? this.#earlier.R : this.#earlier.S;
+    if (ranges.length < MAX_RANGES) ranges.push([flow.from, flow.to]);
+  }
+
+  /** Where its bytes stand in the protocol stream of a direction; null where they are too scattered to be kept. */
+  ranges(direction: 'R' | 'S'): Range[] | null {
+    const flow = this[direction];
+    if (flow.bytes === 0) return [];
+    const earlier = this.#earlier?.[direction] ?? [];
+    return earlier.length < MAX_RANGES ? [...earlier, [flow.from, flow.to]] : null;
   }
 
   /** The server will not answer it. */

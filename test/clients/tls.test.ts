@@ -92,6 +92,29 @@ function assertLegs(session: SessionRecord, client: boolean, toTheServer: boolea
   }
 }
 
+/** Statements that were sent one after the other stand side by side in the streams of the server's socket. */
+function assertStreams({ statements, wire: { server: leg } }: SessionRecord): void {
+  assert.equal(statements.length, 5);
+  for (const [direction, socketBytes] of [
+    ['R', leg.bytes_out],
+    ['S', leg.bytes_in],
+  ] as const) {
+    let previousTo: number | null = null;
+    for (const statement of statements) {
+      const ranges = statement.stream[direction];
+      assert.equal(ranges?.length, 1, `statement ${statement.seq}: ${JSON.stringify(ranges)}`);
+      const [from, to] = ranges[0]!;
+      if (previousTo !== null) assert.equal(from, previousTo);
+      const { bytes } = statement[direction];
+      if (leg.tls === null) assert.equal(to - from, bytes);
+      // At least a header, a type and a tag.
+      else assert.ok(to - from >= bytes + 22, `${to - from} bytes for ${bytes}`);
+      assert.ok(to <= socketBytes);
+      previousTo = to;
+    }
+  }
+}
+
 describe('TLS', { skip: debianMissing }, () => {
   for (const [name, legs] of Object.entries(LEGS)) {
     it(`on ${name}: psql gets the same, and all is conserved`, async () => {
@@ -110,6 +133,7 @@ describe('TLS', { skip: debianMissing }, () => {
       assert.equal(sessions.length, 1);
       const session = sessions[0]!;
       assertLegs(session, legs.client !== null, legs.server !== null);
+      assertStreams(session);
       assert.equal(session.end_reason, 'terminate');
       assert.equal(session.end_detail, null);
       assert.deepEqual(session.undelivered, { R: 0, S: 0 });

@@ -29,6 +29,21 @@ async function hesitate(peer: Peer, seed: number): Promise<void> {
   }
 }
 
+test('both ends of both connections are named as the peers see them', { timeout }, async () => {
+  const { proxy, client: alice, server: upstream } = await openSession();
+  const ends = { client: alice.ends, server: upstream.ends };
+  alice.send(client.terminate());
+  alice.end();
+  await upstream.receive(client.terminate().length);
+  upstream.end();
+  const { wire } = onlySession(await proxy.settled());
+  for (const leg of ['client', 'server'] as const) {
+    const { local, remote, deferred } = wire[leg];
+    assert.deepEqual({ local: remote, remote: local }, ends[leg]);
+    assert.equal(deferred, 0);
+  }
+});
+
 test('hundreds of megabytes pass in both directions at once unchanged', { timeout }, async (t) => {
   const { proxy, client: alice, server: upstream } = await openSession();
   alice.send(client.query('start replication'));
@@ -54,6 +69,8 @@ test('hundreds of megabytes pass in both directions at once unchanged', { timeou
   assert.equal(statement.kind, 'copy_both');
   assert.equal(statement.R.bytes, client.query('start replication').length + R.sent);
   assert.equal(statement.S.bytes, server.copyBoth().length + S.sent);
+  assert.ok(session.wire.client.deferred > 0 && session.wire.server.deferred > 0, 'none was deferred');
+  assert.ok(session.wire.client.deferred <= session.wire.client.writes);
 });
 
 test(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Leg } from '../../src/relay/leg.ts';
+import { Leg, noLegTraffic } from '../../src/relay/leg.ts';
 import { connectSocket } from '../../src/relay/read_buffer.ts';
 import { type Address } from '../../src/relay/address.ts';
 import { fakeServer, type Peer, socketPath, until, untilStill } from '../support/peers.ts';
@@ -19,15 +19,11 @@ interface Opened {
 async function openLeg(at?: Address): Promise<Opened> {
   const server = await fakeServer(at);
   const closes: (string | null)[] = [];
-  const leg = new Leg(
-    (onRead) => connectSocket(server.address, onRead),
-    { in: 0, out: 0, reads: 0, writes: 0 },
-    {
-      read: () => true,
-      ended: () => undefined,
-      closed: (error) => closes.push(error === null ? null : (error.code ?? error.message)),
-    },
-  );
+  const leg = new Leg((onRead) => connectSocket(server.address, onRead), noLegTraffic(), {
+    read: () => true,
+    ended: () => undefined,
+    closed: (error) => closes.push(error === null ? null : (error.code ?? error.message)),
+  });
   await once(leg.socket, 'connect');
   return { leg, peer: await server.accept(), closes };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
 import { dial } from '../../src/relay/dial.ts';
-import { Leg, type LegCounters, type LegListener } from '../../src/relay/leg.ts';
+import { Leg, type LegCounters, type LegListener, noLegTraffic } from '../../src/relay/leg.ts';
 import { listen } from '../../src/relay/listener.ts';
 import type { DirectionBooks } from '../../src/relay/pump.ts';
 import { adoptSocket, type OnRead, readByEvents } from '../../src/relay/read_buffer.ts';
@@ -33,11 +33,11 @@ interface Joined {
 /** A client and a server joined by a bare relay, whose accepted socket is read in the given way. */
 async function join(adopt: (socket: net.Socket, onRead: OnRead) => net.Socket): Promise<Joined> {
   const server: FakeServer = await fakeServer();
-  const counters = { in: 0, out: 0, reads: 0, writes: 0 };
+  const counters = noLegTraffic();
   const ends: RelayEnd[] = [];
   const listener = await listen({ host: '127.0.0.1', port: 0 }, (socket) => {
     const leg = new Leg((onRead) => adopt(socket, onRead), counters, noListener);
-    dial(server.address, 5000, { in: 0, out: 0, reads: 0, writes: 0 }, (result) => {
+    dial(server.address, 5000, noLegTraffic(), (result) => {
       assert.ok(result instanceof Leg);
       const events = { silentServer: () => undefined, ended: (end: RelayEnd) => void ends.push(end) };
       new Relay(leg, result, { R: noBooks, S: noBooks }, events).start(Buffer.from('hello'));

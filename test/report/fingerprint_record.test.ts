@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { noTraffic } from '../../src/session/session.ts';
 import { StatementStatistics } from '../../src/account/statistics.ts';
 import { fingerprintRecords } from '../../src/report/fingerprint_record.ts';
 import { statementRecord } from '../../src/report/session_record.ts';
@@ -46,7 +47,7 @@ suite('Fingerprint records', () => {
         last_at: clock.timestamp(3002),
       },
     ]);
-    assert.equal(statementRecord(statement, clock).fingerprint, statement.fingerprint);
+    assert.equal(statementRecord(statement, noTraffic(), clock).fingerprint, statement.fingerprint);
   });
 
   test('what was folded away comes last and has no fingerprint', () => {

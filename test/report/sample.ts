@@ -33,7 +33,18 @@ export function sum(flows: readonly FlowRecord[]): FlowRecord {
 }
 
 function leg(bytes_in: number, bytes_out: number): LegRecord {
-  return { bytes_in, bytes_out, reads: 0, writes: 0, own_in: 0, own_out: 0, tls: null };
+  return {
+    bytes_in,
+    bytes_out,
+    reads: 0,
+    writes: 0,
+    deferred: 0,
+    local: null,
+    remote: null,
+    own_in: 0,
+    own_out: 0,
+    tls: null,
+  };
 }
 
 export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {
@@ -48,6 +59,7 @@ export function statement(fields: Partial<StatementRecord> = {}): StatementRecor
     sqlstate: null,
     tag: 'SELECT 1',
     rows: 1,
+    stream: { R: null, S: null },
     fetches: 0,
     parts: [],
     completions: 1,

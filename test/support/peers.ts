@@ -53,6 +53,15 @@ export class Peer {
     return this.socket.bytesWritten - this.socket.writableLength;
   }
 
+  /** Both ends of its connection, while it is open. */
+  get ends(): { readonly local: object; readonly remote: object } {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.socket;
+    return {
+      local: { address: localAddress, port: localPort },
+      remote: { address: remoteAddress, port: remotePort },
+    };
+  }
+
   send(...parts: Buffer[]): void {
     for (const part of parts) this.socket.write(part);
   }

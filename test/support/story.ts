@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Account } from '../../src/session/account.ts';
 import { isBalanced } from '../../src/session/balance.ts';
 import { type EndReason, Session } from '../../src/session/session.ts';
-import type { Statement } from '../../src/session/statement.ts';
+import type { Range, Statement } from '../../src/session/statement.ts';
 import { StartupPacketReader } from '../../src/wire/startup_packet.ts';
 import { client, server } from './messages.ts';
 
@@ -135,10 +135,25 @@ export function ledger(session: Session): unknown {
       rows: statement.rows,
       fetches: statement.fetches,
       parts: statement.parts,
+      ranges: { R: statement.ranges('R'), S: statement.ranges('S') },
     })),
     balanced: isBalanced(session),
     facts: session.facts.backendKey?.processId,
   };
+}
+
+/** Where the bytes of a statement stand in the streams of a conversation: neighbours are one range. */
+function rangesOf(seq: number, from: 'client' | 'server', lines: readonly Line[]): Range[] {
+  const ranges: Range[] = [];
+  let at = 0;
+  for (const line of lines.filter((other) => other.from === from)) {
+    const to = at + line.bytes.length;
+    const last = ranges.at(-1);
+    if (line.owner === seq && last?.[1] === at) ranges[ranges.length - 1] = [last[0], to];
+    else if (line.owner === seq) ranges.push([at, to]);
+    at = to;
+  }
+  return ranges;
 }
 
 /** Asserts that each message of a story was booked to its owner, and that nothing else was booked. */
@@ -173,6 +188,14 @@ export function assertBooked(session: Session, story: Story, lines: readonly Lin
         field === 'query' ? (statement.query?.text ?? null) : Reflect.get(statement, field);
       assert.deepEqual(found, value, `${story.name}: ${field} of statement ${index + 1}`);
     }
+  }
+  for (const { seq, ...statement } of statements.map((s) => ({
+    seq: s.seq,
+    R: s.ranges('R'),
+    S: s.ranges('S'),
+  }))) {
+    const stands = { R: rangesOf(seq, 'client', lines), S: rangesOf(seq, 'server', lines) };
+    assert.deepEqual(statement, stands, `${story.name}: where the bytes of statement ${seq} stand`);
   }
   assert.equal(isBalanced(session), true, `${story.name}: balanced`);
 }
