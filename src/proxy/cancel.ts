@@ -1,7 +1,8 @@
 import { dial, type DialError } from '../relay/dial.ts';
 import { type Leg, noLegTraffic } from '../relay/leg.ts';
 import type { Cancel } from '../session/cancel.ts';
-import type { CancelRequest, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { CancelRequest } from './negotiation.ts';
 import type { ProxyOptions } from './options.ts';
 
 /**

@@ -1,29 +1,19 @@
 import type { Leg, LegListener } from '../relay/leg.ts';
-import { type ClientTls, secureClient } from '../relay/client_tls.ts';
+import { formatAddress } from '../relay/address.ts';
 import { dial, type DialError } from '../relay/dial.ts';
 import { Relay, type RelayEnd } from '../relay/relay.ts';
-import { formatAddress } from '../relay/address.ts';
 import { describeTlsError } from '../relay/tls_context.ts';
-import type { EndReason, Session } from '../session/session.ts';
-import { ACCEPT_ENCRYPTION, fatalError, REFUSE_ENCRYPTION } from '../wire/encode.ts';
-import { ProxyHeaderReader } from '../wire/proxy_protocol.ts';
-import { SaslOffer } from '../wire/sasl_offer.ts';
-import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
+import type { Session } from '../session/session.ts';
+import { fatalError } from '../wire/encode.ts';
+import { SaslOffer } from '../wire/sasl_offer.ts';
+import { BINDING_HINT, bindingFailed, endDetail, endReason } from './ending.ts';
+import { type CancelRequest, Negotiation, type Opening, type StartupMessage } from './negotiation.ts';
 import type { ProxyOptions, Tap } from './options.ts';
+import { answer, bookOwn } from './own_bytes.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
+import { SQLSTATE, type Sqlstate } from './sqlstate.ts';
 import { Throttle } from './throttle.ts';
-
-type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
-type EncryptionRequest = Extract<StartupPacket, { kind: 'ssl_request' | 'gssenc_request' }>;
-export type CancelRequest = Extract<StartupPacket, { kind: 'cancel_request' }>;
-
-/** SQLSTATEs of the errors that pgnetflow reports itself. */
-const PROTOCOL_VIOLATION = '08P01';
-const INVALID_AUTHORIZATION = '28000';
-const CANNOT_CONNECT = '08001';
-const CONNECTION_FAILURE = '08006';
-export const TOO_MANY_CONNECTIONS = '53300';
 
 export interface ConnectionOwner {
   /** The client has said who it is. @returns why it may not have a session; null when it may */
@@ -36,12 +26,6 @@ export interface ConnectionOwner {
   ended(connection: Connection): void;
 }
 
-/** First byte of a TLS handshake record, which no start-up packet begins with. */
-const TLS_HANDSHAKE = 0x16;
-
-/** Whether the client's leg is encrypted, by us. */
-type Encryption = 'none' | 'handshake' | 'tls';
-
 /**
  * One client connection from its acceptance to its end: negotiates, connects to the server once the client has said
  * who it is, and leaves the rest to a {@link Relay}.
@@ -52,19 +36,8 @@ export class Connection {
   readonly #options: ProxyOptions;
   readonly #owner: ConnectionOwner;
   readonly #tap: Tap | null;
-  readonly #startup = new StartupPacketReader();
+  readonly #negotiation: Negotiation;
   readonly #startupTimer: NodeJS.Timeout;
-  /** Reads the header of a balancer; null once it is read, and without a balancer. */
-  #header: ProxyHeaderReader | null;
-  /** The kinds of encryption that the client has asked for: each once, as the server has it. */
-  readonly #asked = new Set<StartupPacket['kind']>();
-  /** The client itself has sent something. */
-  #hasBegun = false;
-  /** Reads that the packet which is being read has taken so far. */
-  #reads = 0;
-  #encryption: Encryption = 'none';
-  /** False for a client that waits for a TLS handshake which is not ours. */
-  #understandsErrors = true;
   #relay: Relay | null = null;
   #giveUpDialling: (() => void) | null = null;
 
@@ -76,26 +49,30 @@ export class Connection {
     fromBalancer: boolean,
   ) {
     this.session = session;
-    this.#header = fromBalancer ? new ProxyHeaderReader() : null;
     this.#options = options;
     this.#owner = owner;
     this.#tap = options.tap?.(session) ?? null;
     this.leg = leg({
       read: (chunk, bytes) => {
-        const goOn = this.#negotiate(chunk, bytes);
-        this.#bookOwn();
+        const opening = this.#negotiation.read(chunk, bytes);
+        const goOn = opening === null || this.#open(opening);
+        bookOwn(session);
         return goOn;
       },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
-        if (this.#encryption === 'handshake')
+        if (this.#negotiation.encryption === 'handshake')
           this.#breakHandshake('the client closed the connection during the TLS handshake');
         else if (session.startup === null && !session.passthrough) this.leg.end();
       },
       closed: (error) => this.#closedEarly(error),
     });
+    this.#negotiation = new Negotiation(session, this.leg, options.clientTls, this.#tap, fromBalancer);
     this.#startupTimer = setTimeout(() => {
-      this.refuse(PROTOCOL_VIOLATION, `no startup packet within ${options.startupTimeoutMs / 1000} s`);
+      this.refuse(
+        SQLSTATE.protocolViolation,
+        `no startup packet within ${options.startupTimeoutMs / 1000} s`,
+      );
     }, options.startupTimeoutMs);
   }
 
@@ -120,138 +97,57 @@ export class Connection {
   }
 
   /** Sends the client the one error that there is, and closes. */
-  refuse(sqlstate: string, message: string): void {
-    const { session } = this;
+  refuse(sqlstate: Sqlstate, message: string): void {
+    const { session, leg } = this;
     clearTimeout(this.#startupTimer);
-    if (this.#encryption === 'handshake') {
+    if (this.#negotiation.encryption === 'handshake') {
       this.#breakHandshake(`${message}: the TLS handshake did not end`);
       return;
     }
     session.endDetail ??= message;
-    if (this.leg.unwritable) return;
-    if (this.#understandsErrors) this.#answer(fatalError(sqlstate, message));
-    this.leg.listener = {
+    if (leg.unwritable) return;
+    if (this.#negotiation.understandsErrors) answer(session, leg, fatalError(sqlstate, message));
+    leg.listener = {
       read: () => {
-        this.#bookOwn();
+        bookOwn(session);
         return true;
       },
       ended: () => undefined,
       closed: () => this.#endRefused(null),
     };
-    this.leg.linger();
+    leg.linger();
   }
 
-  /** Reads the untyped packets that open a connection. */
-  #negotiate(chunk: Buffer, bytes: number): boolean {
-    let at = this.#readHeader(chunk, bytes);
-    if (at === bytes) return true;
-    this.#reads += 1;
-    const opening = !this.#hasBegun;
-    this.#hasBegun = true;
-    if (opening && chunk[at] === TLS_HANDSHAKE && this.#clientTls !== null) {
-      return this.#directTls(Buffer.from(chunk.subarray(at, bytes)), this.#clientTls);
-    }
-    while (at < bytes) {
-      const { at: end, packet } = this.#startup.read(chunk, at, bytes);
-      at = end;
-      if (packet === null) break;
-      switch (packet.kind) {
-        case 'ssl_request':
-        case 'gssenc_request':
-          if (this.#asked.has(packet.kind)) {
-            this.refuse(PROTOCOL_VIOLATION, 'received the same request for encryption twice');
-            return true;
-          }
-          this.#asked.add(packet.kind);
-          // What follows in the clear before the answer could have been put there by somebody else.
-          if (at < bytes) {
-            this.refuse(PROTOCOL_VIOLATION, 'received unencrypted data after an encryption request');
-            return true;
-          }
-          this.#tap?.startup(packet.packet);
-          return this.#negotiateEncryption(packet);
-        case 'cancel_request':
-          this.#tap?.startup(packet.packet);
-          this.#owner.cancelRequested(this, packet);
-          return true;
-        case 'startup_message': {
-          if (this.#demandsTls) {
-            this.refuse(
-              INVALID_AUTHORIZATION,
-              'this port of pgnetflow requires TLS; connect with sslmode=require',
-            );
-            return true;
-          }
-          const refusal = this.#owner.admit(this);
-          if (refusal !== null) {
-            this.refuse(TOO_MANY_CONNECTIONS, refusal);
-            return true;
-          }
-          this.#connect(packet, Buffer.from(chunk.subarray(at, bytes)));
-          return false;
-        }
-        case 'invalid':
-          this.refuse(PROTOCOL_VIOLATION, notAStartupPacket(packet.length));
-          return true;
-      }
+  /** The client has said what it wants. @returns false to stop reading, until there is a server to read for */
+  #open(opening: Opening): boolean {
+    switch (opening.kind) {
+      case 'session':
+        if (!this.#admitted()) break;
+        this.#connect(opening.message, opening.reads, opening.rest);
+        return false;
+      case 'passthrough':
+        if (!this.#admitted()) break;
+        this.#passThrough(opening.first);
+        return false;
+      case 'cancel':
+        this.#tap?.startup(opening.request.packet);
+        this.#owner.cancelRequested(this, opening.request);
+        break;
+      case 'not_introduced':
+        this.#owner.notIntroduced(opening.reason);
+        this.refuse(SQLSTATE.protocolViolation, opening.reason);
+        break;
+      case 'refused':
+        this.refuse(opening.sqlstate, opening.message);
+        break;
     }
     return true;
   }
 
-  /** Reads what a balancer says of its client. @returns where the client's own bytes begin */
-  #readHeader(chunk: Buffer, bytes: number): number {
-    if (this.#header === null) return 0;
-    const { at, header } = this.#header.read(chunk, 0, bytes);
-    if (header === null) return at;
-    this.#header = null;
-    const { session } = this;
-    if (header.kind === 'proxied') {
-      session.via = session.client;
-      session.client = { address: header.address, port: header.port };
-    } else if (header.kind === 'invalid') {
-      const { address } = session.client;
-      const reason = `expected a PROXY protocol header from ${address}, which --proxy-protocol-from names: ${header.reason}`;
-      this.#owner.notIntroduced(reason);
-      this.refuse(PROTOCOL_VIOLATION, reason);
-    }
-    return at;
-  }
-
-  /** @returns false to stop reading */
-  #negotiateEncryption({ kind, packet }: EncryptionRequest): boolean {
-    const tls = this.#clientTls;
-    if (this.#encryption === 'tls') {
-      this.refuse(PROTOCOL_VIOLATION, 'received an encryption request over a connection that is encrypted');
-      return true;
-    }
-    this.#reads = 0;
-    if (kind === 'gssenc_request' || tls === null) {
-      this.#answer(REFUSE_ENCRYPTION);
-    } else if (tls === 'passthrough') {
-      return this.#passThrough(packet);
-    } else {
-      this.#answer(ACCEPT_ENCRYPTION);
-      this.#secure(tls, null);
-    }
-    return true;
-  }
-
-  /** The client begins with the handshake. @returns false to stop reading */
-  #directTls(hello: Buffer, tls: ClientTls | 'passthrough'): boolean {
-    this.#reads = 0;
-    if (tls === 'passthrough') {
-      this.#understandsErrors = false;
-      return this.#passThrough(hello);
-    }
-    this.#secure(tls, hello);
-    return true;
-  }
-
-  #secure(tls: ClientTls, hello: Buffer | null): void {
-    this.#encryption = 'handshake';
-    secureClient(this.leg, tls, hello, () => {
-      this.#encryption = 'tls';
-    });
+  #admitted(): boolean {
+    const refusal = this.#owner.admit(this);
+    if (refusal !== null) this.refuse(SQLSTATE.tooManyConnections, refusal);
+    return refusal === null;
   }
 
   #breakHandshake(detail: string): void {
@@ -259,34 +155,10 @@ export class Connection {
     this.leg.destroy();
   }
 
-  /** PostgreSQL has no TLS over Unix-domain sockets, and its clients do not ask for it there. */
-  get #clientTls(): ClientTls | 'passthrough' | null {
-    const { client, via } = this.session;
-    return (via ?? client).port === 0 ? null : this.#options.clientTls;
-  }
-
-  get #demandsTls(): boolean {
-    const tls = this.#clientTls;
-    return this.#encryption === 'none' && tls !== null && tls !== 'passthrough' && tls.mode === 'require';
-  }
-
-  #answer(bytes: Buffer): void {
-    const taken = (): void => {
-      this.session.wire.client.ownOut += bytes.length;
-    };
-    if (this.leg.write(bytes, taken)) taken();
-  }
-
-  /** What was read and is not for the server is for pgnetflow. */
-  #bookOwn(): void {
-    const { client } = this.session.wire;
-    client.ownIn = client.in - this.session.protocolBytes.R;
-  }
-
-  #connect(message: StartupMessage, rest: Buffer): void {
+  #connect(message: StartupMessage, reads: number, rest: Buffer): void {
     const { session } = this;
     clearTimeout(this.#startupTimer);
-    session.start(message, this.#reads, rest, performance.now());
+    session.start(message, reads, rest, performance.now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
     this.#dial(
@@ -295,17 +167,11 @@ export class Connection {
     );
   }
 
-  /** The client is to speak TLS with the server itself. @returns false to stop reading */
-  #passThrough(first: Buffer): boolean {
-    const refusal = this.#owner.admit(this);
-    if (refusal !== null) {
-      this.refuse(TOO_MANY_CONNECTIONS, refusal);
-      return true;
-    }
+  /** The client is to speak TLS with the server itself. */
+  #passThrough(first: Buffer): void {
     clearTimeout(this.#startupTimer);
     this.session.startPassthrough(first, performance.now());
     this.#dial(first, null);
-    return false;
   }
 
   #dial(first: Buffer, tls: UpstreamTls | null): void {
@@ -326,7 +192,7 @@ export class Connection {
 
   #unreachable(error: DialError): void {
     this.#options.log.warn({ session: this.session.id, code: error.code }, error.message);
-    this.refuse(CANNOT_CONNECT, error.message);
+    this.refuse(SQLSTATE.cannotConnect, error.message);
   }
 
   #relayTo(server: Leg, first: Buffer): void {
@@ -347,7 +213,7 @@ export class Connection {
       silentServer: (error: Error | null) => this.#tellSilence(error),
       ended: (end: RelayEnd) => this.#relayEnded(end),
     };
-    const bindsNothing = session.wire.server.tls !== null && this.#encryption === 'none';
+    const bindsNothing = session.wire.server.tls !== null && this.#negotiation.encryption === 'none';
     this.#relay = new Relay(leg, server, books, events, bindsNothing ? new SaslOffer() : null);
     this.#relay.start(first);
   }
@@ -358,7 +224,8 @@ export class Connection {
     const where = formatAddress(this.#options.upstream);
     const how = error === null ? 'closed the connection' : `broke the connection (${error.message})`;
     this.session.endDetail = `the PostgreSQL server at ${where} ${how} before it answered`;
-    if (this.#understandsErrors) this.#answer(fatalError(CONNECTION_FAILURE, this.session.endDetail));
+    if (this.#negotiation.understandsErrors)
+      answer(this.session, this.leg, fatalError(SQLSTATE.connectionFailure, this.session.endDetail));
   }
 
   #relayEnded(end: RelayEnd): void {
@@ -380,52 +247,10 @@ export class Connection {
 
   #endRefused(error: Error | null): void {
     const { session } = this;
-    this.#bookOwn();
-    if (this.#encryption === 'handshake' && error !== null)
+    bookOwn(session);
+    if (this.#negotiation.encryption === 'handshake' && error !== null)
       session.endDetail ??= `TLS handshake with the client failed: ${describeTlsError(error)}`;
     session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
-}
-
-/** The first four bytes of a PROXY protocol header of version 1 (`PROX`) and 2. */
-const PROXY_HEADERS: ReadonlySet<number> = new Set([0x50524f58, 0x0d0a0d0a]);
-
-const BINDING_HINT =
-  "the client has bound its log-in to pgnetflow's certificate, which is not the server's: use channel_binding=disable " +
-  "there, or give pgnetflow the server's own certificate and key, or --client-tls passthrough";
-
-/** Two TLS connections with different certificates cannot carry SCRAM-SHA-256-PLUS (src/backend/libpq/auth-scram.c). */
-function bindingFailed({ facts, starting, wire }: Session): boolean {
-  const { lastError } = facts;
-  if (!starting || lastError === null || wire.client.tls === null || wire.server.tls === null) return false;
-  return lastError.sqlstate === INVALID_AUTHORIZATION && /channel.binding/i.test(lastError.message);
-}
-
-function notAStartupPacket(length: number): string {
-  if (PROXY_HEADERS.has(length)) {
-    return 'received a PROXY protocol header from an address that --proxy-protocol-from does not name';
-  }
-  if (length >>> 24 === 0x16) {
-    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port (--tls-cert and --tls-key make it); use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
-  }
-  return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
-}
-
-function endReason(session: Session, end: RelayEnd): EndReason {
-  if (session.terminated) return 'terminate';
-  if (end.error !== null) return 'aborted';
-  return end.by === 'client' ? 'client_closed' : 'server_closed';
-}
-
-function endDetail(session: Session, end: RelayEnd): string | null {
-  const { lastError } = session.facts;
-  // Whoever closed first: this is why.
-  if (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC') {
-    return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
-  }
-  if (end.error !== null) return `${end.by} connection: ${end.error.message}`;
-  return session.busy && !session.starting
-    ? `the ${end.by} closed the connection before all was answered`
-    : null;
 }

@@ -18,9 +18,11 @@ import { StatementBudget } from '../session/statement_budget.ts';
 import { fatalError } from '../wire/encode.ts';
 import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
-import { type CancelRequest, Connection, type ConnectionOwner, TOO_MANY_CONNECTIONS } from './connection.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import type { CancelRequest } from './negotiation.ts';
 import { PROXY_DEFAULTS, type ProxyOptions, type ProxyStart } from './options.ts';
 import { SeldomLog } from './seldom.ts';
+import { SQLSTATE } from './sqlstate.ts';
 
 /** Cancel requests kept for the report. */
 const MAX_CANCELS_KEPT = 1000;
@@ -184,7 +186,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   #accept(socket: net.Socket, address: Address): void {
     if (this.#connections.size + this.#turnedAway.size >= this.#options.maxConnections + RESERVE) {
       socket.on('error', () => undefined);
-      socket.end(fatalError(TOO_MANY_CONNECTIONS, this.#tooMany()));
+      socket.end(fatalError(SQLSTATE.tooManyConnections, this.#tooMany()));
       socket.destroySoon();
       return;
     }
