@@ -11,7 +11,7 @@ import { type Proxy, startProxy } from '../../src/proxy/proxy.ts';
 import { client as c } from '../support/messages.ts';
 import { randomStory } from '../support/random_story.ts';
 import { assertConserved, until } from '../support/running_proxy.ts';
-import { debianMissing, debianServer, embeddedServer } from '../support/servers.ts';
+import { debianMissing, debianServer, embeddedServer, olderThan } from '../support/servers.ts';
 import { STORIES } from '../support/stories.ts';
 import type { Story } from '../support/story.ts';
 import { connectTo, type Peer } from '../support/peers.ts';
@@ -79,9 +79,6 @@ const WAYS: Readonly<Record<string, Way>> = {
   'direct TLS on both legs': { socket: 'TCP', client: 'direct', server: 'direct' },
 };
 
-/** PostgreSQL with direct TLS. */
-const FIRST_WITH_DIRECT_TLS = 17;
-
 /** A server's address. */
 function addressOf(server: PostgresServer, socket: Way['socket']): Address {
   if (socket === 'TCP') return { host: server.host, port: server.port };
@@ -125,9 +122,7 @@ for (const [name, server, missing] of [
     });
 
     for (const [description, way] of Object.entries(WAYS)) {
-      const tooOld =
-        way.server === 'direct' && Number.parseInt(server?.version ?? '', 10) < FIRST_WITH_DIRECT_TLS;
-      const skip = tooOld && `PostgreSQL ${server?.version} has no direct TLS`;
+      const skip = server !== null && way.server === 'direct' && olderThan(17, server, 'direct TLS');
       it(
         `gives the same bytes back as the server itself, through the proxy over ${description}`,
         {

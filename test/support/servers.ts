@@ -7,11 +7,17 @@ import { type PostgresOptions, type PostgresServer, startPostgres } from '../../
 
 const DEBIAN = '/usr/lib/postgresql';
 
-/** The PostgreSQL of the npm package. */
+/** The PostgreSQL of the npm package, or the one whose programs are in the directory PGNETFLOW_TEST_SERVER. */
 export async function embeddedServer(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const server = await startPostgres(options);
+  const binDir = process.env['PGNETFLOW_TEST_SERVER'];
+  const server = await startPostgres({ ...(binDir !== undefined && { binDir }), ...options });
   after(() => server.stop('immediate'));
   return server;
+}
+
+/** The reason to skip a test of what the server is too old for, or false. */
+export function olderThan(major: number, server: PostgresServer, lacks: string): string | false {
+  return Number.parseInt(server.version, 10) < major && `PostgreSQL ${server.version} has no ${lacks}`;
 }
 
 /** Debian's newest PostgreSQL. For tests with `{ skip: debianMissing }`. */
