@@ -3,10 +3,9 @@ import { type Leg, noLegTraffic } from '../relay/leg.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { Connection } from './connection.ts';
 import type { CancelRequest } from './negotiation.ts';
-import type { ProxyOptions } from './options.ts';
 
 /**
- * Forwards a CancelRequest unmodified on a connection of its own, and holds the client's until the server has closed
+ * Forwards a CancelRequest unmodified to the server behind its listener, on a connection of its own, and holds the client's until the server has closed
  * that: a client takes the close as the sign that its next statement cannot be hit.
  *
  * @param onDone called once
@@ -16,9 +15,9 @@ export function forwardCancel(
   connection: Connection,
   request: CancelRequest,
   cancel: Cancel,
-  options: ProxyOptions,
   onDone: () => void,
 ): (reason: string) => void {
+  const { upstream, connectTimeoutMs, upstreamTls, cancelTimeoutMs } = connection.options;
   let server: Leg | null = null;
   let over = false;
   const finish = (error: string | null): void => {
@@ -33,8 +32,8 @@ export function forwardCancel(
     onDone();
   };
   const timer = setTimeout(() => {
-    finish(`the server did not close the connection within ${options.cancelTimeoutMs / 1000} s`);
-  }, options.cancelTimeoutMs);
+    finish(`the server did not close the connection within ${cancelTimeoutMs / 1000} s`);
+  }, cancelTimeoutMs);
   const counters = noLegTraffic();
   const connected = (result: Leg | DialError): void => {
     if (result instanceof Error) {
@@ -50,7 +49,6 @@ export function forwardCancel(
     };
     server.write(request.packet, () => undefined);
   };
-  const { upstream, connectTimeoutMs, upstreamTls } = options;
   const giveUp = dial(upstream, connectTimeoutMs, counters, connected, upstreamTls);
   // The client may close first: the request is delivered all the same.
   connection.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });

@@ -9,7 +9,7 @@ import { fatalError } from '../wire/encode.ts';
 import { SaslOffer } from '../wire/sasl_offer.ts';
 import { BINDING_HINT, bindingFailed, endDetail, endReason } from './ending.ts';
 import { type CancelRequest, Negotiation, type Opening, type StartupMessage } from './negotiation.ts';
-import type { ProxyOptions, Tap } from './options.ts';
+import type { ConnectionOptions, Tap } from './options.ts';
 import { answer, bookOwn } from './own_bytes.ts';
 import { ReplyBooks, RequestBooks } from './session_books.ts';
 import { SQLSTATE, type Sqlstate } from './sqlstate.ts';
@@ -33,7 +33,7 @@ export interface ConnectionOwner {
 export class Connection {
   readonly session: Session;
   readonly leg: Leg;
-  readonly #options: ProxyOptions;
+  readonly options: ConnectionOptions;
   readonly #owner: ConnectionOwner;
   readonly #tap: Tap | null;
   readonly #negotiation: Negotiation;
@@ -44,12 +44,12 @@ export class Connection {
   constructor(
     session: Session,
     leg: (listener: LegListener) => Leg,
-    options: ProxyOptions,
+    options: ConnectionOptions,
     owner: ConnectionOwner,
     fromBalancer: boolean,
   ) {
     this.session = session;
-    this.#options = options;
+    this.options = options;
     this.#owner = owner;
     this.#tap = options.tap?.(session) ?? null;
     this.leg = leg({
@@ -163,7 +163,7 @@ export class Connection {
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
     this.#dial(
       rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]),
-      this.#options.upstreamTls,
+      this.options.upstreamTls,
     );
   }
 
@@ -178,8 +178,8 @@ export class Connection {
     const { session } = this;
     session.undelivered.R = first.length;
     this.#giveUpDialling = dial(
-      this.#options.upstream,
-      this.#options.connectTimeoutMs,
+      this.options.upstream,
+      this.options.connectTimeoutMs,
       session.wire.server,
       (result) => {
         this.#giveUpDialling = null;
@@ -191,13 +191,13 @@ export class Connection {
   }
 
   #unreachable(error: DialError): void {
-    this.#options.log.warn({ session: this.session.id, code: error.code }, error.message);
+    this.options.log.warn({ session: this.session.id, code: error.code }, error.message);
     this.refuse(SQLSTATE.cannotConnect, error.message);
   }
 
   #relayTo(server: Leg, first: Buffer): void {
     const { session, leg } = this;
-    const { upstream } = this.#options;
+    const { upstream } = this.options;
     session.server =
       'path' in upstream
         ? { address: upstream.path, port: 0 }
@@ -221,7 +221,7 @@ export class Connection {
   /** The server took the connection and closed it without a word: without this the client could only guess. */
   #tellSilence(error: Error | null): void {
     if (this.leg.unwritable) return;
-    const where = formatAddress(this.#options.upstream);
+    const where = formatAddress(this.options.upstream);
     const how = error === null ? 'closed the connection' : `broke the connection (${error.message})`;
     this.session.endDetail = `the PostgreSQL server at ${where} ${how} before it answered`;
     if (this.#negotiation.understandsErrors)
@@ -232,7 +232,7 @@ export class Connection {
     const { session } = this;
     if (bindingFailed(session)) {
       session.endDetail = `${endDetail(session, end) ?? ''}; ${BINDING_HINT}`;
-      this.#options.log.warn({ session: session.id }, session.endDetail);
+      this.options.log.warn({ session: session.id }, session.endDetail);
     }
     session.end(endReason(session, end), performance.now(), session.endDetail ?? endDetail(session, end));
     this.#owner.ended(this);

@@ -15,11 +15,10 @@ export interface Tap {
   fromServer(buffer: Buffer, from: number, to: number): void;
 }
 
-export interface ProxyOptions extends SessionLimits {
+/** A door: where clients come in, and the server that it leads to. */
+export interface ListenerOptions {
   readonly listen: readonly Address[];
   readonly upstream: Address;
-  /** Statements that all sessions together keep, ended ones included. */
-  readonly maxStatementsInAll: number;
   /** Balancers: their connections begin with a PROXY protocol header, and only theirs may. */
   readonly proxyProtocolFrom: readonly Network[];
   /**
@@ -29,6 +28,18 @@ export interface ProxyOptions extends SessionLimits {
   readonly clientTls: ClientTls | 'passthrough' | null;
   /** TLS with the server. */
   readonly upstreamTls: UpstreamTls | null;
+  /** How long a connection to the server may take to open. */
+  readonly connectTimeoutMs: number;
+  /** How long a client may take to send its StartupMessage. */
+  readonly startupTimeoutMs: number;
+  /** How long a cancel request may take, from its arrival until the server has closed its connection. */
+  readonly cancelTimeoutMs: number;
+}
+
+/** What holds for all listeners together. */
+export interface ProxyOptions extends SessionLimits {
+  /** Statements that all sessions together keep, ended ones included. */
+  readonly maxStatementsInAll: number;
   /** Ended sessions kept for the report; smaller ones are added up. */
   readonly maxSessionsKept: number;
   /** Fingerprints with cumulative figures of their own; those with fewest bytes are added up. */
@@ -37,12 +48,6 @@ export interface ProxyOptions extends SessionLimits {
   readonly maxConnections: number;
   /** Cancel requests under way at a time; further ones are not forwarded. */
   readonly maxCancels: number;
-  /** How long a connection to the server may take to open. */
-  readonly connectTimeoutMs: number;
-  /** How long a client may take to send its StartupMessage. */
-  readonly startupTimeoutMs: number;
-  /** How long a cancel request may take, from its arrival until the server has closed its connection. */
-  readonly cancelTimeoutMs: number;
   readonly log: Logger;
   /** Called as each statement's figures become final; must not throw. */
   readonly onStatement?: (session: Session, statement: Statement) => void;
@@ -50,9 +55,21 @@ export interface ProxyOptions extends SessionLimits {
   readonly tap?: (session: Session) => Tap;
 }
 
+/** What one connection is told. */
+export type ConnectionOptions = ListenerOptions & Pick<ProxyOptions, 'log' | 'tap'>;
+
+/** What a listener does unless told otherwise. */
+export const LISTENER_DEFAULTS = {
+  proxyProtocolFrom: [],
+  clientTls: null,
+  upstreamTls: null,
+  connectTimeoutMs: 10_000,
+  startupTimeoutMs: 60_000,
+  cancelTimeoutMs: 10_000,
+} as const satisfies Partial<ListenerOptions>;
+
 /** What a proxy does unless told otherwise. */
 export const PROXY_DEFAULTS = {
-  proxyProtocolFrom: [],
   maxQueryBytes: 4096,
   maxStatementsKept: 200,
   maxStatementsInAll: 10_000,
@@ -61,12 +78,12 @@ export const PROXY_DEFAULTS = {
   maxConnections: 10_000,
   // Each makes the server fork a process.
   maxCancels: 1000,
-  connectTimeoutMs: 10_000,
-  startupTimeoutMs: 60_000,
-  cancelTimeoutMs: 10_000,
-  clientTls: null,
-  upstreamTls: null,
 } as const satisfies Partial<ProxyOptions>;
 
-/** What must be told to start a proxy, and what may be. */
-export type ProxyStart = Pick<ProxyOptions, 'listen' | 'upstream' | 'log'> & Partial<ProxyOptions>;
+/** What must be told about a listener, and what may be. */
+export type ListenerStart = Pick<ListenerOptions, 'listen' | 'upstream'> & Partial<ListenerOptions>;
+
+/** What must be told to start a proxy, and what may be. A single listener may be told without the list. */
+export type ProxyStart = Pick<ProxyOptions, 'log'> &
+  Partial<ProxyOptions> &
+  (ListenerStart | { readonly listeners: readonly ListenerStart[] });

@@ -12,7 +12,13 @@ import { adoptSocket } from '../relay/read_buffer.ts';
 import type { CancelTarget } from '../session/cancel.ts';
 import { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Violation } from '../session/direction.ts';
-import { type Endpoint, Session, type SessionLimits, type SessionObserver } from '../session/session.ts';
+import {
+  type Endpoint,
+  type Entrance,
+  Session,
+  type SessionLimits,
+  type SessionObserver,
+} from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import { StatementBudget } from '../session/statement_budget.ts';
 import { fatalError } from '../wire/encode.ts';
@@ -20,7 +26,14 @@ import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { CancelRequest } from './negotiation.ts';
-import { PROXY_DEFAULTS, type ProxyOptions, type ProxyStart } from './options.ts';
+import {
+  type ConnectionOptions,
+  LISTENER_DEFAULTS,
+  type ListenerOptions,
+  PROXY_DEFAULTS,
+  type ProxyOptions,
+  type ProxyStart,
+} from './options.ts';
 import { SeldomLog } from './seldom.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
@@ -40,10 +53,22 @@ type Flood = 'connections' | 'cancels' | 'accept' | 'headers';
  *
  * @throws {ListenError} when an address cannot be listened on; nothing is left open then
  */
-export async function startProxy(options: ProxyStart): Promise<Proxy> {
-  const proxy = new Proxy({ ...PROXY_DEFAULTS, ...options });
+export async function startProxy(start: ProxyStart): Promise<Proxy> {
+  const listeners = 'listeners' in start ? start.listeners : [start];
+  const proxy = new Proxy(
+    { ...PROXY_DEFAULTS, ...start },
+    listeners.map((listener) => ({ ...LISTENER_DEFAULTS, ...listener })),
+  );
   await proxy.listen();
   return proxy;
+}
+
+/** One of the addresses that are listened on: what all connections that come in there have in common. */
+interface Door {
+  readonly address: Address;
+  readonly options: ConnectionOptions;
+  readonly balancers: Networks;
+  readonly entrance: Entrance;
 }
 
 /** A running proxy: its listeners, its sessions and what is to be reported about them. */
@@ -64,23 +89,33 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   #admitted = 0;
   readonly #refused = { connections: 0, cancels: 0 };
   readonly #seldom: SeldomLog<Flood>;
-  readonly #balancers: Networks;
-  #listeners: Listener[] = [];
+  readonly #pairs: readonly ListenerOptions[];
+  /** Of each pair, in the same order. */
+  readonly #listeners: readonly Listener[][];
   #sessions = 0;
   #final: ReportRecord | null = null;
 
-  constructor(options: ProxyOptions) {
+  constructor(options: ProxyOptions, pairs: readonly ListenerOptions[]) {
     this.#options = options;
+    this.#pairs = pairs;
+    this.#listeners = pairs.map(() => []);
     this.#limits = { ...options, statementBudget: new StatementBudget(options.maxStatementsInAll) };
     this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
     this.#seldom = new SeldomLog(options.log);
-    this.#balancers = new Networks(options.proxyProtocolFrom);
   }
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
   get addresses(): Address[] {
-    return this.#listeners.map((listener) => listener.address);
+    return this.#listeners.flat().map((listener) => listener.address);
+  }
+
+  /** Which of these addresses lead to which server. */
+  get pairs(): { readonly listens: readonly Address[]; readonly upstream: Address }[] {
+    return this.#pairs.map(({ upstream }, at) => ({
+      listens: this.#listeners[at]!.map((listener) => listener.address),
+      upstream,
+    }));
   }
 
   /** Sessions that have not ended. */
@@ -90,14 +125,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   async listen(): Promise<void> {
     try {
-      for (const address of this.#options.listen) {
-        this.#listeners.push(
-          await listen(
-            address,
-            (socket) => this.#accept(socket, address),
-            (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
-          ),
-        );
+      for (const [at, pair] of this.#pairs.entries()) {
+        for (const address of pair.listen) this.#listeners[at]!.push(await this.#open(address, pair));
       }
     } catch (error) {
       this.#closeListeners();
@@ -157,8 +186,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   cancelRequested(connection: Connection, request: CancelRequest): void {
-    const { client, via } = connection.session;
-    const cancel = this.#cancels.enter(client, via, this.#targetOf(request), this.#clock.now());
+    const { session } = connection;
+    const cancel = this.#cancels.enter(session, this.#targetOf(request, session.entrance), this.#clock.now());
     this.#connections.delete(connection);
     if (this.#cancelsUnderWay.size >= this.#options.maxCancels) {
       cancel.error = `${this.#options.maxCancels} cancel requests were under way, which is the limit (--max-cancels)`;
@@ -167,7 +196,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       connection.dismiss();
       return;
     }
-    const giveUp = forwardCancel(connection, request, cancel, this.#options, () => {
+    const giveUp = forwardCancel(connection, request, cancel, () => {
       this.#cancelsUnderWay.delete(giveUp);
       if (cancel.error !== null) this.#warn('cancels', `cancel request: ${cancel.error}`);
     });
@@ -183,7 +212,24 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   // -------------------------------------------------------------------------- private
 
-  #accept(socket: net.Socket, address: Address): void {
+  async #open(address: Address, pair: ListenerOptions): Promise<Listener> {
+    const entrance = { listener: formatAddress(address), upstream: formatAddress(pair.upstream) };
+    const door: Door = {
+      address,
+      options: { ...this.#options, ...pair },
+      balancers: new Networks(pair.proxyProtocolFrom),
+      entrance,
+    };
+    const listener = await listen(
+      address,
+      (socket) => this.#accept(socket, door),
+      (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
+    );
+    entrance.listener = formatAddress(listener.address);
+    return listener;
+  }
+
+  #accept(socket: net.Socket, { address, options, balancers, entrance }: Door): void {
     if (this.#connections.size + this.#turnedAway.size >= this.#options.maxConnections + RESERVE) {
       socket.on('error', () => undefined);
       socket.end(fatalError(SQLSTATE.tooManyConnections, this.#tooMany()));
@@ -193,10 +239,11 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#sessions += 1;
     const now = this.#clock.now();
     const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#limits, this, now);
+    session.entrance = entrance;
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
-    const fromBalancer = this.#balancers.has(socket.remoteAddress, 'path' in address);
-    this.#connections.add(new Connection(session, open, this.#options, this, fromBalancer));
+    const fromBalancer = balancers.has(socket.remoteAddress, 'path' in address);
+    this.#connections.add(new Connection(session, open, options, this, fromBalancer));
   }
 
   #tooMany(): string {
@@ -210,9 +257,12 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#seldom.warn(about, message, this.#clock.now());
   }
 
-  #targetOf(request: CancelRequest): CancelTarget {
-    const isMeant = ({ facts: { backendKey } }: Session): boolean =>
-      backendKey?.processId === request.processId && backendKey.key.equals(request.key);
+  /** Two servers may give out the same key. */
+  #targetOf(request: CancelRequest, through: Entrance | null): CancelTarget {
+    const isMeant = ({ facts: { backendKey }, entrance }: Session): boolean =>
+      backendKey?.processId === request.processId &&
+      backendKey.key.equals(request.key) &&
+      entrance?.upstream === through?.upstream;
     for (const { session } of this.#connections) {
       if (isMeant(session)) return { kind: 'open', session: session.id, statement: session.answering };
     }
@@ -233,7 +283,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   #closeListeners(): void {
-    for (const listener of this.#listeners) listener.close();
+    for (const listener of this.#listeners.flat()) listener.close();
   }
 }
 

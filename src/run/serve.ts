@@ -3,11 +3,12 @@ import { LiveOutput } from '../export/live.ts';
 import { type Sink, Turns } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
-import type { ProxyOptions } from '../proxy/options.ts';
+import type { ListenerStart, ProxyOptions } from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { formatAddress } from '../relay/address.ts';
+import type { ListenerSettings } from '../settings/listener_settings.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
@@ -47,12 +48,15 @@ export async function serve(settings: ProxySettings): Promise<void> {
 
 async function run(settings: ProxySettings, log: Logger, signals: Signals): Promise<void> {
   checkReportFile(settings['report-file']);
-  const tls = new TlsFiles(settings);
+  const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const stdout = stdoutSink();
   const outputs = await openOutputs(settings, stdout, log);
   let proxy: Proxy;
   try {
-    proxy = await startProxy(proxyOptions(settings, outputs, tls, log));
+    proxy = await startProxy({
+      ...proxyOptions(settings, outputs, log),
+      listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
+    });
   } catch (error) {
     await closeOutputs(outputs);
     throw error;
@@ -72,12 +76,20 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   const stopped = signals.stopRequested({
     dump: () => void dumpNow(),
     // Without a file to reopen or to read again, the terminal has gone: end as on SIGTERM.
-    hangUp: outputs.statementLog === null && !tls.any ? null : () => hangUp(outputs, tls, log),
+    hangUp:
+      outputs.statementLog === null && !listeners.some(({ tls }) => tls.any)
+        ? null
+        : () => {
+            outputs.statementLog?.reopen();
+            for (const { tls } of listeners) tls.reload(log);
+          },
   });
-  const listens = proxy.addresses.map(formatAddress).join(', ');
-  process.stderr.write(
-    `${escapeLine(`pgnetflow listens on ${listens} and forwards to ${formatAddress(settings.upstream)}`)}\n`,
-  );
+  for (const { listens, upstream } of proxy.pairs) {
+    const where = listens.map(formatAddress).join(', ');
+    process.stderr.write(
+      `${escapeLine(`pgnetflow listens on ${where} and forwards to ${formatAddress(upstream)}`)}\n`,
+    );
+  }
 
   log.debug({ signal: await stopped }, 'stopping');
   const report = proxy.stop();
@@ -86,11 +98,6 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   } finally {
     await dumps.next(() => write(report));
   }
-}
-
-function hangUp({ statementLog }: Outputs, tls: TlsFiles, log: Logger): void {
-  statementLog?.reopen();
-  tls.reload(log);
 }
 
 async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): Promise<Outputs> {
@@ -118,25 +125,30 @@ async function closeOutputs({ statementLog, live, trace }: Outputs): Promise<voi
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-function proxyOptions(settings: ProxySettings, outputs: Outputs, tls: TlsFiles, log: Logger): ProxyOptions {
-  const { statementLog, live, trace } = outputs;
+function listenerOptions(settings: ListenerSettings, tls: TlsFiles): ListenerStart {
   return {
     listen: settings.listen,
     upstream: settings.upstream,
+    proxyProtocolFrom: settings['proxy-protocol-from'],
     clientTls: tls.client,
     upstreamTls: tls.upstream,
+    connectTimeoutMs: settings['connect-timeout'],
+    startupTimeoutMs: settings['startup-timeout'],
+    cancelTimeoutMs: settings['cancel-timeout'],
+  };
+}
+
+function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): ProxyOptions {
+  const { statementLog, live, trace } = outputs;
+  return {
     maxQueryBytes: settings['max-query-bytes'],
     maxStatementsKept: settings['max-statements-kept'],
     maxStatementsInAll: settings['max-statements-in-all'],
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
-    proxyProtocolFrom: settings['proxy-protocol-from'],
     // Better refused in words than cut off by the system.
     maxConnections: Math.min(settings['max-connections'], sessionsWithin(openFilesLimit())),
     maxCancels: settings['max-cancels'],
-    connectTimeoutMs: settings['connect-timeout'],
-    startupTimeoutMs: settings['startup-timeout'],
-    cancelTimeoutMs: settings['cancel-timeout'],
     log,
     ...((statementLog !== null || live !== null) && {
       onStatement: (session, statement) => {

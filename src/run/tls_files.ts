@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import type { ClientTls } from '../relay/client_tls.ts';
 import { describeTlsError, tlsContext } from '../relay/tls_context.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
-import { clientTlsMode, type TlsSettings } from '../settings/tls_settings.ts';
-import { UsageError } from '../settings/usage_error.ts';
+import type { ListenerSettings } from '../settings/listener_settings.ts';
+import { named, problemOf } from '../settings/naming.ts';
+import { clientTlsMode } from '../settings/tls_settings.ts';
+import type { UsageError } from '../settings/usage_error.ts';
 import { describeError } from './describe_error.ts';
 
 /** The flags of one leg's files. */
@@ -16,16 +18,18 @@ interface FileFlags {
   readonly ca: 'tls-ca' | 'upstream-ca';
 }
 
-/**
- * TLS on both legs, made from the files that the settings name.
- */
+/** TLS on both legs of the sessions of one listener, made from the files that its settings name. */
 export class TlsFiles {
   readonly client: ClientTls | 'passthrough' | null;
   readonly upstream: UpstreamTls | null;
   readonly #reloads: (() => void)[] = [];
+  /** What stands before a line of the log. */
+  readonly #subject: string;
 
   /** @throws {UsageError} when a file cannot be used */
-  constructor(settings: TlsSettings) {
+  constructor(settings: ListenerSettings) {
+    const { entry } = settings;
+    this.#subject = entry === null ? 'TLS' : `TLS of listeners[${entry.index}]`;
     this.client = this.#clientTls(settings);
     this.upstream = this.#upstreamTls(settings);
   }
@@ -40,14 +44,14 @@ export class TlsFiles {
     for (const reload of this.#reloads) {
       try {
         reload();
-        log.info('TLS: certificates and keys read again');
+        log.info(`${this.#subject}: certificates and keys read again`);
       } catch (error) {
-        log.error(`TLS: the old certificates and keys stay in use: ${describeError(error)}`);
+        log.error(`${this.#subject}: the old certificates and keys stay in use: ${describeError(error)}`);
       }
     }
   }
 
-  #clientTls(settings: TlsSettings): ClientTls | 'passthrough' | null {
+  #clientTls(settings: ListenerSettings): ClientTls | 'passthrough' | null {
     const mode = clientTlsMode(settings);
     if (mode === 'disable') return null;
     if (mode === 'passthrough') return mode;
@@ -55,7 +59,7 @@ export class TlsFiles {
     return { mode, context, verifyClients: settings['tls-ca'] !== null };
   }
 
-  #upstreamTls(settings: TlsSettings): UpstreamTls | null {
+  #upstreamTls(settings: ListenerSettings): UpstreamTls | null {
     const mode = settings['upstream-tls'];
     if (mode === 'disable') return null;
     const flags = { cert: 'upstream-cert', key: 'upstream-key', ca: 'upstream-ca' } as const;
@@ -67,7 +71,7 @@ export class TlsFiles {
     };
   }
 
-  #context(settings: TlsSettings, flags: FileFlags): { current: SecureContext } {
+  #context(settings: ListenerSettings, flags: FileFlags): { current: SecureContext } {
     const context = { current: readContext(settings, flags) };
     if ([flags.cert, flags.ca].some((flag) => settings[flag] !== null)) {
       this.#reloads.push(() => {
@@ -79,7 +83,7 @@ export class TlsFiles {
 }
 
 /** @throws {UsageError} naming the flag and the file */
-function readContext(settings: TlsSettings, flags: FileFlags): SecureContext {
+function readContext(settings: ListenerSettings, flags: FileFlags): SecureContext {
   const cert = checked(settings, flags.cert, (pem) => new X509Certificate(pem), 'a PEM certificate');
   const key = checked(settings, flags.key, (pem) => createPrivateKey(pem), 'a PEM private key');
   const ca = checked(settings, flags.ca, (pem) => new X509Certificate(pem), 'a PEM certificate');
@@ -91,36 +95,45 @@ function readContext(settings: TlsSettings, flags: FileFlags): SecureContext {
     });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    const { entry } = settings;
+    const [certName, keyName, caName] = [
+      named(entry, flags.cert),
+      named(entry, flags.key),
+      named(entry, flags.ca),
+    ];
     if (Reflect.get(error, 'code') === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
-      throw new UsageError(
-        `--${flags.key}: ${settings[flags.key]} is not the key of the certificate in --${flags.cert} ${settings[flags.cert]}`,
+      throw problemOf(
+        entry,
+        `${keyName}: ${settings[flags.key]} is not the key of the certificate in ${certName} ${settings[flags.cert]}`,
       );
-    throw new UsageError(`--${flags.cert}, --${flags.key}, --${flags.ca}: ${describeTlsError(error)}`);
+    throw problemOf(entry, `${certName}, ${keyName}, ${caName}: ${describeTlsError(error)}`);
   }
 }
 
 function checked(
-  settings: TlsSettings,
+  settings: ListenerSettings,
   flag: FileFlags[keyof FileFlags],
   parse: (pem: Buffer) => unknown,
   what: string,
 ): Buffer | null {
   const file = settings[flag];
   if (file === null) return null;
+  const problem = (message: string): UsageError =>
+    problemOf(settings.entry, `${named(settings.entry, flag)}: ${message}`);
   let pem: Buffer;
   try {
     pem = readFileSync(file);
   } catch (error) {
-    throw new UsageError(`--${flag}: ${describeError(error)}`);
+    throw problem(describeError(error));
   }
   try {
     parse(pem);
   } catch (error) {
     if (/passphrase|interrupted or cancelled/i.test(describeError(error)))
-      throw new UsageError(
-        `--${flag}: ${file} is protected by a passphrase; give a key without one (openssl pkey -in ${file})`,
+      throw problem(
+        `${file} is protected by a passphrase; give a key without one (openssl pkey -in ${file})`,
       );
-    throw new UsageError(`--${flag}: ${file} does not begin with ${what}`);
+    throw problem(`${file} does not begin with ${what}`);
   }
   return pem;
 }

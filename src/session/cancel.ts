@@ -1,4 +1,4 @@
-import type { Endpoint } from './session.ts';
+import type { Endpoint, Entrance, Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
 /**
@@ -25,11 +25,15 @@ interface Ending {
   readonly at: number;
 }
 
+/** Who a cancel request is from. */
+export type CancelOrigin = Pick<Session, 'client' | 'via' | 'entrance'>;
+
 /** A cancel request, and what became of it. Times are milliseconds of the sessions' clock. */
 export class Cancel {
   readonly client: Endpoint;
   /** The balancer through which the client came; null without. */
   readonly via: Endpoint | null;
+  readonly entrance: Entrance | null;
   readonly requestedAt: number;
   /** Null when no session has, or had, that key. */
   readonly session: number | null;
@@ -47,10 +51,11 @@ export class Cancel {
   #ending: Ending | null = null;
   #bytesAfter = 0;
 
-  constructor(client: Endpoint, via: Endpoint | null, target: CancelTarget, now: number) {
+  constructor({ client, via, entrance }: CancelOrigin, target: CancelTarget, now: number) {
     const statement = target.kind === 'open' ? target.statement : null;
     this.client = client;
     this.via = via;
+    this.entrance = entrance;
     this.requestedAt = now;
     this.session = target.kind === 'nobody' ? null : target.session;
     this.statement = statement?.seq ?? null;

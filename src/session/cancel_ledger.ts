@@ -1,5 +1,5 @@
-import { Cancel, type CancelTarget } from './cancel.ts';
-import type { Endpoint, Session } from './session.ts';
+import { Cancel, type CancelOrigin, type CancelTarget } from './cancel.ts';
+import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
 /** The cancel requests of a proxy, the first so many of them, and what became of each. */
@@ -21,8 +21,8 @@ export class CancelLedger {
   }
 
   /** Enters a request. */
-  enter(client: Endpoint, via: Endpoint | null, target: CancelTarget, now: number): Cancel {
-    const cancel = new Cancel(client, via, target, now);
+  enter(origin: CancelOrigin, target: CancelTarget, now: number): Cancel {
+    const cancel = new Cancel(origin, target, now);
     if (this.#kept.length >= this.#limit) {
       this.dropped += 1;
       return cancel;

@@ -73,6 +73,13 @@ export interface SessionLimits {
 
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
 
+/** The door through which a client came, and the server behind it, as the user wrote them. */
+export interface Entrance {
+  /** Where the client connected to; port 0 is resolved. */
+  readonly listener: string;
+  readonly upstream: string;
+}
+
 /**
  * The books of one session: one client connection and the server connection opened for it.
  *
@@ -86,6 +93,8 @@ export class Session {
   client: Endpoint;
   /** The balancer on whose connection the client came; null without. */
   via: Endpoint | null = null;
+  /** Null for a session that came through no listener. */
+  entrance: Entrance | null = null;
   readonly startedAt: number;
   server: Endpoint | null = null;
   startup: StartupMessage | null = null;

@@ -1,78 +1,17 @@
 import { PROXY_DEFAULTS } from '../proxy/options.ts';
 import { REPORT_FORMATS } from '../report/render.ts';
-import { LISTEN_PORT, parseListenAddress, parseUpstreamAddress } from './address.ts';
 import { choice, onOrOff, path } from './choice.ts';
 import { readConfigFile } from './config_file.ts';
-import { parseNetwork } from './network.ts';
+import { LISTENER_SETTINGS, type ListenerSettings } from './listener_settings.ts';
+import { readListeners } from './listeners.ts';
 import { type Sources, resolveSettings } from './resolve.ts';
-import { type Settings, type Values, integer, seconds, setting } from './setting.ts';
-import { checkTlsSettings, TLS_SETTINGS } from './tls_settings.ts';
+import { type Settings, type Values, integer, setting } from './setting.ts';
 import { UsageError } from './usage_error.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-/** Longest time that a timer of Node can be trusted with, and longer than anyone would wait. */
-const A_DAY_S = 86_400;
-
-/** The settings of `pgnetflow proxy`, in the order of the help. */
-export const PROXY_SETTINGS = {
-  listen: setting('list', {
-    group: 'Connections',
-    placeholder: 'ADDRESS',
-    unit: 'address',
-    describe:
-      'Where to listen: host:port, :port (on 127.0.0.1), [::1]:port, *:port (all interfaces) or /path/to/socket; ' +
-      'port 0 is any free one. May be repeated',
-    default: `127.0.0.1:${LISTEN_PORT}`,
-    parse: parseListenAddress,
-  }),
-  upstream: setting('required', {
-    group: 'Connections',
-    placeholder: 'ADDRESS',
-    unit: 'address',
-    describe:
-      'Where PostgreSQL listens: host:port, host, /path/to/socket, a directory with the socket .s.PGSQL.5432, or a ' +
-      'postgres:// URL, of which the host and the port count',
-    default: null,
-    parse: parseUpstreamAddress,
-  }),
-  'proxy-protocol-from': setting('list', {
-    group: 'Connections',
-    placeholder: 'NETWORK',
-    unit: 'network',
-    describe:
-      'Load balancers: connections from these addresses must begin with a PROXY protocol header (version 1 or 2), ' +
-      'those of others must not. An address, a network such as 10.0.0.0/8, or unix for Unix-domain sockets. May be ' +
-      'repeated',
-    default: null,
-    parse: parseNetwork,
-  }),
-  'connect-timeout': setting('value', {
-    group: 'Connections',
-    placeholder: 'SECONDS',
-    unit: 'seconds',
-    describe: 'How long a connection to PostgreSQL may take to open',
-    default: `${PROXY_DEFAULTS.connectTimeoutMs / 1000}`,
-    parse: seconds(A_DAY_S),
-  }),
-  'startup-timeout': setting('value', {
-    group: 'Connections',
-    placeholder: 'SECONDS',
-    unit: 'seconds',
-    describe: 'How long a client may take to say who it is',
-    default: `${PROXY_DEFAULTS.startupTimeoutMs / 1000}`,
-    parse: seconds(A_DAY_S),
-  }),
-  'cancel-timeout': setting('value', {
-    group: 'Connections',
-    placeholder: 'SECONDS',
-    unit: 'seconds',
-    describe:
-      'How long a cancel request may take, from its arrival until PostgreSQL has closed its connection',
-    default: `${PROXY_DEFAULTS.cancelTimeoutMs / 1000}`,
-    parse: seconds(A_DAY_S),
-  }),
-  ...TLS_SETTINGS,
+/** The settings that hold for all listeners together. */
+const PROCESS_SETTINGS = {
   report: setting('value', {
     group: 'Results',
     placeholder: 'FORMAT',
@@ -184,6 +123,12 @@ export const PROXY_SETTINGS = {
   }),
 } as const satisfies Settings;
 
+/** The settings of `pgnetflow proxy`, in the order of the help. */
+export const PROXY_SETTINGS = {
+  ...LISTENER_SETTINGS,
+  ...PROCESS_SETTINGS,
+} as const satisfies Settings;
+
 /** Where the configuration file is; the one setting that cannot be in it. */
 export const CONFIG_SETTING = setting('optional', {
   group: 'General',
@@ -197,7 +142,10 @@ export const CONFIG_SETTING = setting('optional', {
 
 export const PROXY_FLAGS = { ...PROXY_SETTINGS, config: CONFIG_SETTING } as const satisfies Settings;
 
-export type ProxySettings = Values<typeof PROXY_SETTINGS>;
+export type ProxySettings = Values<typeof PROCESS_SETTINGS> & {
+  /** At least one. */
+  readonly listeners: readonly ListenerSettings[];
+};
 
 /**
  * Reads the settings of `pgnetflow proxy` from flags, environment and configuration file.
@@ -209,10 +157,12 @@ export function readProxySettings(
   environment: Sources['environment'],
 ): ProxySettings {
   const { config: file } = resolveSettings({ config: CONFIG_SETTING }, { flags, environment, config: null });
-  const config = file === null ? null : readConfigFile(file, Object.keys(PROXY_SETTINGS));
-  const settings = resolveSettings(PROXY_SETTINGS, { flags, environment, config });
-  checkProxySettings(settings);
-  return settings;
+  const config = file === null ? null : readConfigFile(file, PROXY_SETTINGS, LISTENER_SETTINGS);
+  const sources = { flags, environment, config };
+  const listeners = readListeners(sources);
+  const settings = resolveSettings(PROCESS_SETTINGS, sources);
+  checkOutputs(settings);
+  return { ...settings, listeners };
 }
 
 /**
@@ -220,8 +170,7 @@ export function readProxySettings(
  *
  * @throws {UsageError} naming the way out
  */
-function checkProxySettings(settings: ProxySettings): void {
-  checkTlsSettings(settings);
+function checkOutputs(settings: Values<typeof PROCESS_SETTINGS>): void {
   const reportToStdout = settings.report !== 'none' && settings['report-file'] === null;
   if (settings['statement-log'] === '-') {
     if (settings.live)

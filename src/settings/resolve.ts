@@ -8,6 +8,17 @@ export interface Sources {
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly config: ConfigFile | null;
+  /** Comes before all of these. */
+  readonly entry?: Entry;
+}
+
+/** One of several things that a configuration file lists, each with settings of its own. */
+export interface Entry {
+  /** As the user knows it. */
+  readonly place: string;
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  /** Settings that it has itself, or not at all. */
+  readonly disowned: ReadonlySet<string>;
 }
 
 interface Written {
@@ -17,8 +28,8 @@ interface Written {
 }
 
 /**
- * Values of a table of settings: a flag comes before the environment, that before the configuration file, and that
- * before the default.
+ * Values of a table of settings: what an entry says comes before a flag, that before the environment, that before the
+ * configuration file, and that before the default.
  *
  * @throws {UsageError} naming the place and what is wrong there
  */
@@ -39,14 +50,17 @@ export function resolveSetting<T>(
   sources: Sources,
 ): T | readonly T[] | null {
   const written =
-    fromFlag(name, setting, sources) ??
-    fromEnvironment(name, setting, sources) ??
-    fromConfig(name, sources) ??
+    fromEntry(name, sources) ??
+    (sources.entry?.disowned.has(name) === true ? null : findWritten(name, setting, sources)) ??
     (setting.default === null ? null : { place: 'default', texts: [setting.default] });
   if (written === null) {
     if (setting.kind === 'list') return [];
     if (setting.kind !== 'required') return null;
-    throw new UsageError(`--${name} is missing; give it as --${name} ${setting.placeholder}`);
+    throw new UsageError(
+      sources.entry === undefined
+        ? `--${name} is missing; give it as --${name} ${setting.placeholder}`
+        : `${sources.entry.place}.${name} is missing; give it there, or at the top level for all that leave it out`,
+    );
   }
   const { place, texts } = written;
   if (setting.kind !== 'list' && texts.length !== 1) {
@@ -61,6 +75,18 @@ export function resolveSetting<T>(
     }
   });
   return setting.kind === 'list' ? values : values[0]!;
+}
+
+/** What is written for all entries, and where; null: nothing. */
+export function findWritten(name: string, setting: Setting<unknown>, sources: Sources): Written | null {
+  return (
+    fromFlag(name, setting, sources) ?? fromEnvironment(name, setting, sources) ?? fromConfig(name, sources)
+  );
+}
+
+function fromEntry(name: string, { entry }: Sources): Written | null {
+  const texts = entry?.values.get(name);
+  return entry === undefined || texts === undefined ? null : { place: `${entry.place}.${name}`, texts };
 }
 
 /** A flag without a value is read as true, which only a switch means. */

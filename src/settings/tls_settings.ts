@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from '../relay/address.ts';
 import { choice, path } from './choice.ts';
 import { type Settings, setting, type Values } from './setting.ts';
-import { UsageError } from './usage_error.ts';
+import { type ListenerEntry, named, problemOf } from './naming.ts';
 
 export const CLIENT_TLS_MODES = ['disable', 'allow', 'require', 'passthrough'] as const;
 export const UPSTREAM_TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -100,64 +100,63 @@ export function clientTlsMode(settings: TlsSettings): (typeof CLIENT_TLS_MODES)[
   return settings['client-tls'] ?? (settings['tls-cert'] === null ? 'disable' : 'allow');
 }
 
+/** TLS of one listener, and what it depends on. */
+type Checked = TlsSettings & { readonly upstream: Address; readonly entry: ListenerEntry | null };
+
 /**
  * Refuses what contradicts itself, or would silently do less than was asked for.
  *
  * @throws {UsageError} naming the way out
  */
-export function checkTlsSettings(settings: TlsSettings & { readonly upstream: Address }): void {
-  checkPair(settings, 'tls-cert', 'tls-key');
-  checkPair(settings, 'upstream-cert', 'upstream-key');
-  checkClientSide(settings);
-  checkUpstreamSide(settings);
+export function checkTlsSettings(settings: Checked): void {
+  const problem =
+    pairProblem(settings, 'tls-cert', 'tls-key') ??
+    pairProblem(settings, 'upstream-cert', 'upstream-key') ??
+    clientProblem(settings) ??
+    upstreamProblem(settings);
+  if (problem !== null) throw problemOf(settings.entry, problem);
 }
 
 type File = 'tls-cert' | 'tls-key' | 'tls-ca' | 'upstream-ca' | 'upstream-cert' | 'upstream-key';
 
-function checkPair(settings: TlsSettings, cert: File, key: File): void {
+function pairProblem(settings: Checked, cert: File, key: File): string | null {
   const given = settings[cert] !== null;
-  if (given === (settings[key] !== null)) return;
-  throw new UsageError(given ? `--${cert} needs --${key}` : `--${key} needs --${cert}`);
+  if (given === (settings[key] !== null)) return null;
+  const [here, missing] = given ? [cert, key] : [key, cert];
+  return `${named(settings.entry, here)} needs ${named(settings.entry, missing)}`;
 }
 
-function checkClientSide(settings: TlsSettings): void {
+function clientProblem(settings: Checked): string | null {
   const mode = clientTlsMode(settings);
+  const name = (one: keyof TlsSettings): string => named(settings.entry, one);
   const hasCertificate = settings['tls-cert'] !== null;
   if ((mode === 'allow' || mode === 'require') && !hasCertificate)
-    throw new UsageError(`--client-tls ${mode} needs a certificate: add --tls-cert FILE and --tls-key FILE`);
+    return `${name('client-tls')} ${mode} needs a certificate: add ${name('tls-cert')} FILE and ${name('tls-key')} FILE`;
   if (mode === 'disable' || mode === 'passthrough') {
-    const unused = hasCertificate ? '--tls-cert' : settings['tls-ca'] === null ? null : '--tls-ca';
+    const unused = hasCertificate ? 'tls-cert' : settings['tls-ca'] === null ? null : 'tls-ca';
     if (unused !== null) {
-      const because = mode === 'disable' ? 'without TLS with clients' : 'with --client-tls passthrough';
-      throw new UsageError(
-        `${unused} has no use ${because}; leave it out, or choose --client-tls allow or require`,
-      );
+      const because =
+        mode === 'disable' ? 'without TLS with clients' : `with ${name('client-tls')} passthrough`;
+      return `${name(unused)} has no use ${because}; leave it out, or choose ${name('client-tls')} allow or require`;
     }
   }
   if (mode === 'passthrough' && settings['upstream-tls'] !== 'disable')
-    throw new UsageError(
-      '--client-tls passthrough leaves TLS to client and server; leave --upstream-tls out',
-    );
+    return `${name('client-tls')} passthrough leaves TLS to client and server; leave ${name('upstream-tls')} out`;
+  return null;
 }
 
-function checkUpstreamSide(settings: TlsSettings & { readonly upstream: Address }): void {
+function upstreamProblem(settings: Checked): string | null {
   const mode = settings['upstream-tls'];
   const { upstream } = settings;
-  const unused = (['upstream-ca', 'upstream-cert'] as const).find((name) => settings[name] !== null);
+  const name = (one: 'upstream' | keyof TlsSettings): string => named(settings.entry, one);
+  const unused = (['upstream-ca', 'upstream-cert'] as const).find((file) => settings[file] !== null);
   if (mode === 'disable' && unused !== undefined)
-    throw new UsageError(
-      `--${unused} has no use without TLS; add --upstream-tls verify-full, or leave it out`,
-    );
+    return `${name(unused)} has no use without TLS; add ${name('upstream-tls')} verify-full, or leave it out`;
   if (settings['upstream-tls-negotiation'] === 'direct' && (mode === 'disable' || mode === 'prefer'))
-    throw new UsageError(
-      '--upstream-tls-negotiation direct leaves no way back to the clear; add --upstream-tls require, verify-ca or verify-full',
-    );
+    return `${name('upstream-tls-negotiation')} direct leaves no way back to the clear; add ${name('upstream-tls')} require, verify-ca or verify-full`;
   if (mode === 'verify-ca' && settings['upstream-ca'] === null)
-    throw new UsageError(
-      '--upstream-tls verify-ca needs --upstream-ca FILE: with public authorities anybody passes; or use verify-full',
-    );
+    return `${name('upstream-tls')} verify-ca needs ${name('upstream-ca')} FILE: with public authorities anybody passes; or use verify-full`;
   if ('path' in upstream && mode !== 'disable' && mode !== 'prefer')
-    throw new UsageError(
-      `--upstream-tls ${mode}: PostgreSQL has no TLS on the socket ${formatAddress(upstream)}; leave it out, or give --upstream as host:port`,
-    );
+    return `${name('upstream-tls')} ${mode}: PostgreSQL has no TLS on the socket ${formatAddress(upstream)}; leave it out, or give ${name('upstream')} as host:port`;
+  return null;
 }

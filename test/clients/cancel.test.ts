@@ -4,8 +4,9 @@ import { describe, it } from 'node:test';
 import pg from 'pg';
 import { client, message } from '../support/messages.ts';
 import { connectTo, type Peer } from '../support/peers.ts';
-import { proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { embeddedServer, olderThan } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = await embeddedServer({ settings: { max_connections: '220' } });
 

@@ -4,8 +4,10 @@ import type { ReportRecord } from '../../src/report/model.ts';
 import { execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c } from '../support/messages.ts';
-import { assertConserved, proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { assertConserved } from '../support/conservation.ts';
+import { until } from '../support/until.ts';
 
 const server = await embeddedServer();
 

@@ -10,13 +10,14 @@ import type { Address } from '../../src/relay/address.ts';
 import { type Proxy, startProxy } from '../../src/proxy/proxy.ts';
 import { client as c } from '../support/messages.ts';
 import { randomStory } from '../support/random_story.ts';
-import { assertConserved, until } from '../support/running_proxy.ts';
 import { debianMissing, debianServer, embeddedServer, olderThan } from '../support/servers.ts';
 import { STORIES } from '../support/stories.ts';
 import type { Story } from '../support/story.ts';
 import { connectTo, type Peer } from '../support/peers.ts';
 import { temporaryDirectory } from '../support/programs.ts';
 import { certificate, CLIENT_TLS, connectTls, encrypt, UPSTREAM_TLS } from '../support/tls_peers.ts';
+import { assertConserved } from '../support/conservation.ts';
+import { until } from '../support/until.ts';
 
 const RANDOM_SEED = 997;
 const SLEEPS = 'pg_sleep';

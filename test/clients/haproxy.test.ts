@@ -5,8 +5,9 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { connectTo, freePort } from '../support/peers.ts';
 import { libpqEnvironment, start, succeed, temporaryDirectory } from '../support/programs.ts';
-import { proxyBefore, until } from '../support/running_proxy.ts';
+import { proxyBefore } from '../support/running_proxy.ts';
 import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const HAPROXY = '/usr/sbin/haproxy';
 const skip = existsSync(HAPROXY) ? debianMissing : `Debian's package haproxy is not installed (${HAPROXY})`;

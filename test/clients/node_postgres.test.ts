@@ -6,8 +6,9 @@ import { after, describe, it } from 'node:test';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { SessionRecord, StatementRecord } from '../../src/report/model.ts';
-import { proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = await embeddedServer();
 

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { ReportRecord, StatementRecord } from '../../src/report/model.ts';
 import { libpqEnvironment, start, succeed, type Target, temporaryDirectory } from '../support/programs.ts';
-import { proxyBefore, until } from '../support/running_proxy.ts';
+import { proxyBefore } from '../support/running_proxy.ts';
 import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = debianMissing === false ? await debianServer({ settings: { wal_level: 'logical' } }) : null;
 const program = (name: string): string => path.join(debianBinaries(), name);

@@ -4,8 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { after, describe, it } from 'node:test';
 import postgres from 'postgres';
 import type { ReportRecord, StatementRecord } from '../../src/report/model.ts';
-import { proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = await embeddedServer();
 

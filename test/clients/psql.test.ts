@@ -6,8 +6,9 @@ import { describe, it } from 'node:test';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import type { SessionRecord } from '../../src/report/model.ts';
 import { libpqEnvironment, run, start, type Target, temporaryDirectory } from '../support/programs.ts';
-import { proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = debianMissing === false ? await debianServer() : null;
 const program = debianMissing === false ? path.join(debianBinaries(), 'psql') : 'psql';

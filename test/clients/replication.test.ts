@@ -7,8 +7,9 @@ import pg from 'pg';
 import type { ReportRecord, StatementRecord } from '../../src/report/model.ts';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import { libpqEnvironment, start, temporaryDirectory } from '../support/programs.ts';
-import { proxyBefore, type RunningProxy, until } from '../support/running_proxy.ts';
+import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { debianBinaries, debianMissing, debianServer, embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const logical = { settings: { wal_level: 'logical' } };
 

@@ -4,8 +4,9 @@ import type { SessionRecord } from '../../src/report/model.ts';
 import { comparison, execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c, message } from '../support/messages.ts';
-import { proxyBefore, until } from '../support/running_proxy.ts';
+import { proxyBefore } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = await embeddedServer();
 const compare = comparison(server);

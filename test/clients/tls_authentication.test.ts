@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
-import type { ProxyOptions } from '../../src/proxy/options.ts';
 import { Authority, type Certificate, contextOf } from '../support/certificates.ts';
 import { libpqEnvironment, run, succeed } from '../support/programs.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
 import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import type { TestOptions } from '../support/proxies.ts';
 
 const authority = new Authority('pgnetflow test authority');
 const NAMES = ['DNS:localhost', 'IP:127.0.0.1'];
@@ -39,10 +39,10 @@ hostssl all cert all cert
     : null;
 const psql = debianMissing === false ? path.join(debianBinaries(), 'psql') : 'psql';
 
-const clientTls = (certificate: Certificate): Partial<ProxyOptions> => ({
+const clientTls = (certificate: Certificate): TestOptions => ({
   clientTls: { mode: 'require', context: contextOf(certificate), verifyClients: false },
 });
-const upstreamTls: Partial<ProxyOptions> = {
+const upstreamTls: TestOptions = {
   upstreamTls: {
     mode: 'verify-full',
     negotiation: 'postgres',
@@ -52,7 +52,7 @@ const upstreamTls: Partial<ProxyOptions> = {
 };
 
 interface Combination {
-  readonly options: Partial<ProxyOptions>;
+  readonly options: TestOptions;
   /** Of the client. */
   readonly sslmode: 'disable' | 'verify-full';
   readonly channelBinding?: 'disable' | 'require';

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import { comparison, execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c } from '../support/messages.ts';
-import { proxyBefore, until } from '../support/running_proxy.ts';
+import { proxyBefore } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const server = await embeddedServer();
 

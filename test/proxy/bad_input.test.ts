@@ -5,15 +5,7 @@ import { describe, test } from 'node:test';
 import type { Address } from '../../src/relay/address.ts';
 import type { SessionRecord } from '../../src/report/model.ts';
 import { client, message, server } from '../support/messages.ts';
-import {
-  connectTo,
-  fakeServer,
-  freePort,
-  type Peer,
-  socketPath,
-  until,
-  untilStill,
-} from '../support/peers.ts';
+import { connectTo, fakeServer, freePort, type Peer, socketPath } from '../support/peers.ts';
 import {
   greeting,
   onlyError,
@@ -23,6 +15,7 @@ import {
   testProxy,
   type TestProxy,
 } from '../support/proxies.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const timeout = 20_000;
 

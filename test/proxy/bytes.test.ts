@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { client, server } from '../support/messages.ts';
-import { connectTrickling, fakeServer, type Peer, socketPath, until, untilStill } from '../support/peers.ts';
+import { connectTrickling, fakeServer, type Peer, socketPath } from '../support/peers.ts';
 import {
   assertBalanced,
   greeting,
@@ -14,6 +14,7 @@ import {
   testProxy,
 } from '../support/proxies.ts';
 import { pour, randomOf } from '../support/stream.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const timeout = 30_000;
 const MB = 1024 * 1024;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { client, server } from '../support/messages.ts';
-import { fakeServer, freePort, socketPath, until } from '../support/peers.ts';
+import { fakeServer, freePort, socketPath } from '../support/peers.ts';
 import { openSession, testProxy } from '../support/proxies.ts';
+import { until } from '../support/until.ts';
 
 const timeout = 20_000;
 const KEY = Buffer.from([1, 2, 3, 4]);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { client, message, server } from '../support/messages.ts';
-import { connectTo, type FakeServer, fakeServer, socketPath, until, untilStill } from '../support/peers.ts';
+import { connectTo, type FakeServer, fakeServer, socketPath } from '../support/peers.ts';
 import {
   assertBalanced,
   greeting,
@@ -14,6 +14,7 @@ import {
   type TestProxy,
 } from '../support/proxies.ts';
 import { pour } from '../support/stream.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const timeout = 20_000;
 const MB = 1024 * 1024;

@@ -7,8 +7,9 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { client, server } from '../support/messages.ts';
-import { connectTo, fakeServer, freePort, type Peer, until } from '../support/peers.ts';
+import { connectTo, fakeServer, freePort, type Peer } from '../support/peers.ts';
 import { greeting, onlyError, onlySession, openPair, testProxy, type TestProxy } from '../support/proxies.ts';
+import { until } from '../support/until.ts';
 
 const timeout = 30_000;
 const KEY = Buffer.from([1, 2, 3, 4]);

@@ -4,8 +4,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { client } from '../support/messages.ts';
-import { connectTo, fakeServer, type Peer, until } from '../support/peers.ts';
+import { connectTo, fakeServer, type Peer } from '../support/peers.ts';
 import { greeting, testProxy } from '../support/proxies.ts';
+import { until } from '../support/until.ts';
 
 const timeout = 30_000;
 const SESSIONS = 1009;

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Network } from '../../src/relay/networks.ts';
 import { client, server } from '../support/messages.ts';
-import { connectTo, fakeServer, type FakeServer, type Peer, socketPath, until } from '../support/peers.ts';
+import { connectTo, fakeServer, type FakeServer, type Peer, socketPath } from '../support/peers.ts';
 import { greeting, onlyError, onlySession, testProxy, type TestProxy } from '../support/proxies.ts';
+import { until } from '../support/until.ts';
 
 const timeout = 20_000;
 const KEY = Buffer.from([1, 2, 3, 4]);

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { client, server } from '../support/messages.ts';
-import { untilStill } from '../support/peers.ts';
 import { assertBalanced, onlySession, openSession, statementOf } from '../support/proxies.ts';
 import { pour } from '../support/stream.ts';
+import { untilStill } from '../support/until.ts';
 
 const timeout = 20_000;
 const MB = 1024 * 1024;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { client, server } from '../support/messages.ts';
-import { until, untilStill } from '../support/peers.ts';
 import { onlySession, openSession } from '../support/proxies.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const QUERIES = 100_003;
 

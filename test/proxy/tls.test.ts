@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { client, server } from '../support/messages.ts';
 import { Authority, contextOf } from '../support/certificates.ts';
 import type { Address } from '../../src/relay/address.ts';
-import { connectTo, fakeServer, type Peer, socketPath, until } from '../support/peers.ts';
+import { connectTo, fakeServer, type Peer, socketPath } from '../support/peers.ts';
 import { greeting, onlyError, onlySession, testProxy } from '../support/proxies.ts';
 import {
   acceptDirectTls,
@@ -17,6 +17,7 @@ import {
   openTlsPair,
   UPSTREAM_TLS,
 } from '../support/tls_peers.ts';
+import { until } from '../support/until.ts';
 
 const timeout = 20_000;
 const N = Buffer.from('N');

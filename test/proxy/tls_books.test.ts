@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LegRecord } from '../../src/report/model.ts';
 import { client, server } from '../support/messages.ts';
-import { fakeServer, until, untilStill } from '../support/peers.ts';
+import { fakeServer } from '../support/peers.ts';
 import { assertBalanced, onlySession, type Pair, statementOf, testProxy } from '../support/proxies.ts';
 import { pour } from '../support/stream.ts';
 import { CLIENT_TLS, openTlsPair, UPSTREAM_TLS, type Wiretap, wiretap } from '../support/tls_peers.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const timeout = 30_000;
 const MB = 1024 * 1024;

@@ -5,7 +5,8 @@ import { setImmediate } from 'node:timers/promises';
 import { Leg, noLegTraffic } from '../../src/relay/leg.ts';
 import { connectSocket } from '../../src/relay/read_buffer.ts';
 import { type Address } from '../../src/relay/address.ts';
-import { fakeServer, type Peer, socketPath, until, untilStill } from '../support/peers.ts';
+import { fakeServer, type Peer, socketPath } from '../support/peers.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const timeout = 10_000;
 

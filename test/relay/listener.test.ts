@@ -6,10 +6,11 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { type Address, formatAddress } from '../../src/relay/address.ts';
 import { listen, ListenError } from '../../src/relay/listener.ts';
-import { connectTo, fakeServer, freePort, socketPath, until } from '../support/peers.ts';
+import { connectTo, fakeServer, freePort, socketPath } from '../support/peers.ts';
 import { openPair, testProxy } from '../support/proxies.ts';
 import { startProxy } from '../../src/proxy/proxy.ts';
 import { pino } from 'pino';
+import { until } from '../support/until.ts';
 
 const timeout = 10_000;
 

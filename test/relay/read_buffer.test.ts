@@ -7,8 +7,9 @@ import { listen } from '../../src/relay/listener.ts';
 import type { DirectionBooks } from '../../src/relay/pump.ts';
 import { adoptSocket, type OnRead, readByEvents } from '../../src/relay/read_buffer.ts';
 import { Relay, type RelayEnd } from '../../src/relay/relay.ts';
-import { connectTo, fakeServer, type FakeServer, type Peer, until, untilStill } from '../support/peers.ts';
+import { connectTo, fakeServer, type FakeServer, type Peer } from '../support/peers.ts';
 import { pour } from '../support/stream.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const timeout = 20_000;
 const MB = 1024 * 1024;

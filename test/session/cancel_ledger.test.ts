@@ -7,6 +7,7 @@ import { StartupPacketReader } from '../../src/wire/startup_packet.ts';
 import { client, server } from '../support/messages.ts';
 
 const ALICE = { address: '127.0.0.1', port: 1 };
+const FROM_ALICE = { client: ALICE, via: null, entrance: null };
 
 /** A session that is ready at 10 ms, and the ledger that hears of its statements. */
 class Story {
@@ -46,7 +47,7 @@ class Story {
   cancel(now: number): Cancel {
     const { id, answering } = this.session;
     const target = { kind: 'open', session: id, statement: answering } as const;
-    const cancel = this.ledger.enter(ALICE, null, target, now);
+    const cancel = this.ledger.enter(FROM_ALICE, target, now);
     cancel.deliveredAt = now + 1;
     return cancel;
   }
@@ -199,8 +200,8 @@ describe('a cancel request', () => {
   it('may be for nobody, or for a session that has ended', () => {
     const ledger = new CancelLedger(23);
     const cancels = [
-      ledger.enter(ALICE, null, { kind: 'nobody' }, 1),
-      ledger.enter(ALICE, null, { kind: 'ended', session: 3 }, 2),
+      ledger.enter(FROM_ALICE, { kind: 'nobody' }, 1),
+      ledger.enter(FROM_ALICE, { kind: 'ended', session: 3 }, 2),
     ];
     assert.deepEqual(cancels.map(tell), [
       [null, null, 'unknown_key', null, null],
@@ -228,7 +229,7 @@ describe('a cancel request', () => {
 
   it('is counted only, beyond the limit of the ledger', () => {
     const ledger = new CancelLedger(3);
-    for (let at = 0; at < 10; at += 1) ledger.enter(ALICE, null, { kind: 'nobody' }, at);
+    for (let at = 0; at < 10; at += 1) ledger.enter(FROM_ALICE, { kind: 'nobody' }, at);
     assert.deepEqual(
       ledger.list().map(({ requestedAt }) => requestedAt),
       [0, 1, 2],

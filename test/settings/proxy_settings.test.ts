@@ -32,21 +32,26 @@ const UPSTREAM = { upstream: 'db1' };
 describe('the settings of the proxy', () => {
   it('have these defaults', () => {
     assert.deepEqual(readProxySettings(UPSTREAM, {}), {
-      listen: [{ host: '127.0.0.1', port: 6432 }],
-      upstream: { host: 'db1', port: 5432 },
-      'proxy-protocol-from': [],
-      'connect-timeout': 10_000,
-      'startup-timeout': 60_000,
-      'cancel-timeout': 10_000,
-      'client-tls': null,
-      'tls-cert': null,
-      'tls-key': null,
-      'tls-ca': null,
-      'upstream-tls': 'disable',
-      'upstream-ca': null,
-      'upstream-cert': null,
-      'upstream-key': null,
-      'upstream-tls-negotiation': 'postgres',
+      listeners: [
+        {
+          listen: [{ host: '127.0.0.1', port: 6432 }],
+          upstream: { host: 'db1', port: 5432 },
+          'proxy-protocol-from': [],
+          'connect-timeout': 10_000,
+          'startup-timeout': 60_000,
+          'cancel-timeout': 10_000,
+          'client-tls': null,
+          'tls-cert': null,
+          'tls-key': null,
+          'tls-ca': null,
+          'upstream-tls': 'disable',
+          'upstream-ca': null,
+          'upstream-cert': null,
+          'upstream-key': null,
+          'upstream-tls-negotiation': 'postgres',
+          entry: null,
+        },
+      ],
       report: 'text',
       'report-file': null,
       live: false,
@@ -111,14 +116,15 @@ describe('the settings of the proxy', () => {
       Object.entries(written).map(([name, value]) => [environmentName(name), String(value)]),
     );
     assert.deepEqual(readProxySettings({}, environment), fromFile);
-    assert.equal(fromFile['connect-timeout'], 1500);
+    const [listener] = fromFile.listeners;
+    assert.equal(listener?.['connect-timeout'], 1500);
     assert.equal(fromFile.live, true);
-    assert.deepEqual(fromFile['proxy-protocol-from'], [
+    assert.deepEqual(listener['proxy-protocol-from'], [
       { address: '10.0.0.0', prefix: 8 },
       { address: '::1', prefix: 128 },
       'unix',
     ]);
-    assert.deepEqual(fromFile.listen, [{ host: '::1', port: 1 }, { path: '/tmp/socket' }]);
+    assert.deepEqual(listener.listen, [{ host: '::1', port: 1 }, { path: '/tmp/socket' }]);
   });
 
   it('take an empty variable as not set, and an empty file as one', () => {

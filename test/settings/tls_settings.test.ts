@@ -36,7 +36,9 @@ describe('the settings of TLS', () => {
   }
 
   it('allow TLS to clients once there is a certificate', () => {
-    assert.equal(clientTlsMode(readProxySettings({ upstream: 'db1' }, {})), 'disable');
-    assert.equal(clientTlsMode(readProxySettings({ upstream: 'db1', ...PAIR }, {})), 'allow');
+    const mode = (flags: Record<string, string>): string =>
+      clientTlsMode(readProxySettings({ upstream: 'db1', ...flags }, {}).listeners[0]!);
+    assert.equal(mode({}), 'disable');
+    assert.equal(mode(PAIR), 'allow');
   });
 });

@@ -1,11 +1,11 @@
 // Compares the proxy's books of a session with those of its client, which counts for itself.
 import assert from 'node:assert/strict';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
-import type { ProxyOptions } from '../../src/proxy/options.ts';
 import type { SessionRecord } from '../../src/report/model.ts';
 import { CountingClient } from './counting_client.ts';
 import { client as c } from './messages.ts';
 import { proxyBefore, type RunningProxy } from './running_proxy.ts';
+import type { TestOptions } from './proxies.ts';
 
 /** What a client does after its first ReadyForQuery. Says good-bye itself, or leaves that to the comparison. */
 export type Script = (client: CountingClient, running: RunningProxy) => Promise<void>;
@@ -18,7 +18,7 @@ export interface Compared {
 /** @returns runs a script as the only session of a proxy, and compares the two sides' books before and after its end */
 export function comparison(
   server: PostgresServer,
-  options: Partial<ProxyOptions> = {},
+  options: TestOptions = {},
 ): (script: Script, parameters?: Record<string, string>) => Promise<Compared> {
   return async (script, parameters = {}) => {
     const running = await proxyBefore(server, options);

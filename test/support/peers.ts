@@ -7,8 +7,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
-import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Address } from '../../src/relay/address.ts';
+import { until } from './until.ts';
 
 /** One end of a connection, as a script drives it. Keeps what it receives, unless it is told to {@link digest} it. */
 export class Peer {
@@ -223,28 +223,4 @@ export function socketPath(name = '.s.PGSQL.5432'): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'pgnetflow-'));
   after(() => rmSync(directory, { recursive: true, force: true }));
   return path.join(directory, name);
-}
-
-/** How long anything here may take before a test gives up on it. */
-const PATIENCE_MS = 20_000;
-
-/** Waits for a condition. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (let turn = 0; !condition(); turn += 1) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await (turn < 50 ? setImmediate() : setTimeout(1));
-  }
-}
-
-/** Waits until a figure has stopped moving: it was the same so many times in a row, some milliseconds apart. */
-export async function untilStill(figure: () => number, times = 15): Promise<number> {
-  let last = figure();
-  for (let same = 0; same < times;) {
-    await setTimeout(5);
-    const now = figure();
-    same = now === last ? same + 1 : 0;
-    last = now;
-  }
-  return last;
 }

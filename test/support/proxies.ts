@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { pino } from 'pino';
-import type { ProxyOptions } from '../../src/proxy/options.ts';
+import type { ListenerOptions, ListenerStart, ProxyOptions } from '../../src/proxy/options.ts';
 import { type Proxy, startProxy } from '../../src/proxy/proxy.ts';
 import type { Address } from '../../src/relay/address.ts';
 import type { ReportRecord, SessionRecord, StatementRecord } from '../../src/report/model.ts';
 import { client, server } from './messages.ts';
-import { connectTo, type FakeServer, fakeServer, type Peer, until } from './peers.ts';
+import { connectTo, type FakeServer, fakeServer, type Peer } from './peers.ts';
+import { until } from './until.ts';
 
 export interface LogLine {
   readonly level: number;
@@ -30,19 +31,33 @@ export interface TestProxy {
   settled(): Promise<ReportRecord>;
 }
 
-export async function testProxy(upstream: Address, options: Partial<ProxyOptions> = {}): Promise<TestProxy> {
-  const log: LogLine[] = [];
-  const proxy = await startProxy({
-    listen: [{ host: '127.0.0.1', port: 0 }],
+/** All that a proxy with one listener can be told. */
+export type TestOptions = Partial<ProxyOptions & ListenerOptions>;
+
+export function testProxy(upstream: Address, options: TestOptions = {}): Promise<TestProxy> {
+  return startTestProxy({
+    listen: [ANY_PORT],
     upstream,
-    maxSessionsKept: 2000,
-    maxQueryBytes: 1024,
-    maxStatementsKept: 100,
     connectTimeoutMs: 5000,
     startupTimeoutMs: 5000,
     cancelTimeoutMs: 5000,
-    log: pino({ level: 'debug' }, { write: (line: string) => log.push(logLine(line)) }),
     ...options,
+  });
+}
+
+export const ANY_PORT = { host: '127.0.0.1', port: 0 };
+
+/** A proxy with any number of listeners; `address` is the first. */
+export async function startTestProxy(
+  start: Partial<ProxyOptions> & (ListenerStart | { readonly listeners: readonly ListenerStart[] }),
+): Promise<TestProxy> {
+  const log: LogLine[] = [];
+  const proxy = await startProxy({
+    maxSessionsKept: 2000,
+    maxQueryBytes: 1024,
+    maxStatementsKept: 100,
+    log: pino({ level: 'debug' }, { write: (line: string) => log.push(logLine(line)) }),
+    ...start,
   });
   after(() => proxy.stop());
   const address = proxy.addresses[0]!;
@@ -94,7 +109,7 @@ export async function openPair(proxy: TestProxy, upstream: FakeServer): Promise<
 
 /** A fake server, a proxy before it, and a session between them. */
 export async function openSession(
-  options: Partial<ProxyOptions> = {},
+  options: TestOptions = {},
 ): Promise<Pair & { proxy: TestProxy; upstream: FakeServer }> {
   const upstream = await fakeServer();
   const proxy = await testProxy(upstream.address, options);
