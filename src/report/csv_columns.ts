@@ -1,4 +1,4 @@
-import type { FlowRecord, SessionRecord, StatementRecord } from './model.ts';
+import type { FlowRecord, SessionRecord, StatementRecord, TlsRecord } from './model.ts';
 
 /** What a row of the CSV report books: a statement, an account of a session, or what was not kept one by one. */
 export interface CsvRow {
@@ -49,6 +49,32 @@ function ofStatement(
   return column(name, unit, describe, ({ statement }) => (statement === null ? null : value(statement)));
 }
 
+/** TLS of one leg: of the whole session, and the same in each of its rows. */
+function tlsColumns(leg: 'client' | 'server'): CsvColumn[] {
+  const of = (name: string, unit: string, describe: string, value: (tls: TlsRecord) => CsvValue): CsvColumn =>
+    ofSession(`${leg}_tls_${name}`, unit, describe, ({ wire }) => {
+      const { tls } = wire[leg];
+      return tls === null ? null : value(tls);
+    });
+  const all = 'in the whole session: the same in each of its rows';
+  return [
+    of('protocol', TEXT, `version of TLS with the ${leg}; empty without`, ({ protocol }) => protocol),
+    of('cipher', TEXT, `cipher of TLS with the ${leg}, as OpenSSL names it`, ({ cipher }) => cipher),
+    of(
+      'overhead_in',
+      BYTES,
+      `bytes that TLS added to what was read from the ${leg}, ${all}`,
+      (tls) => tls.overhead_in,
+    ),
+    of(
+      'overhead_out',
+      BYTES,
+      `bytes that TLS added to what was written to the ${leg}, ${all}`,
+      (tls) => tls.overhead_out,
+    ),
+  ];
+}
+
 /** The columns of the CSV report, in their order. */
 export const CSV_COLUMNS: readonly CsvColumn[] = [
   ofSession('session', 'id', 'the session; empty for sessions that were not kept', ({ id }) => id),
@@ -64,6 +90,15 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
     "the client's port; 0 for a Unix-domain connection",
     ({ client }) => client.port,
   ),
+  ofSession(
+    'via_address',
+    TEXT,
+    "the balancer's address; empty for a client that came without one",
+    ({ via }) => via?.address ?? null,
+  ),
+  ofSession('via_port', 'port', "the balancer's port", ({ via }) => via?.port ?? null),
+  ofSession('listener', TEXT, 'where the client connected to: host:port or a path', (s) => s.listener),
+  ofSession('upstream', TEXT, 'the server that the listener leads to, as it was named', (s) => s.upstream),
   ofSession(
     'server_address',
     TEXT,
@@ -105,6 +140,8 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
   ofSession('end_reason', TEXT, 'why the session ended; empty while open', ({ end_reason }) => end_reason),
   ofSession('balanced', 'true or false', "the session's books balance", ({ balanced }) => balanced),
   ofSession('kernel_verdict', TEXT, "whether the kernel's count agrees", ({ kernel }) => kernel.verdict),
+  ...tlsColumns('client'),
+  ...tlsColumns('server'),
   column(
     'kind',
     TEXT,

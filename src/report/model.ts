@@ -127,6 +127,10 @@ export interface DroppedRecord {
 
 /** Who a session is: what a line about one of its statements needs to name it. */
 export interface SessionIdentity {
+  /** Where the client connected to, as the line at the start has it; null for a session without a listener. */
+  listener: string | null;
+  /** The server that this listener leads to, as the user named it: also of a session that never reached it. */
+  upstream: string | null;
   client: EndpointRecord;
   /** Null for a session that never reached the server. */
   server: EndpointRecord | null;
@@ -229,6 +233,9 @@ export interface CancelRecord {
   session: number | null;
   /** The one being answered when the request came; null when there was none. */
   statement: number | null;
+  /** Where the request came in, and the server that it was for. */
+  listener: string | null;
+  upstream: string | null;
   client: EndpointRecord;
   via: EndpointRecord | null;
   requested_at: string;

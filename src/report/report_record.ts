@@ -67,6 +67,8 @@ function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
   return {
     session: cancel.session,
     statement: cancel.statement,
+    listener: cancel.entrance?.listener ?? null,
+    upstream: cancel.entrance?.upstream ?? null,
     client: { ...cancel.client },
     via: cancel.via === null ? null : { ...cancel.via },
     requested_at: clock.timestamp(cancel.requestedAt),

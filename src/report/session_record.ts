@@ -72,6 +72,8 @@ export function sessionIdentity(session: Session): SessionIdentity {
   const parameters = startup?.parameters;
   const user = parameters?.get('user') ?? null;
   return {
+    listener: session.entrance?.listener ?? null,
+    upstream: session.entrance?.upstream ?? null,
     client: { ...session.client },
     server: session.server === null ? null : { ...session.server },
     backend_pid: facts.backendKey?.processId ?? null,

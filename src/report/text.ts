@@ -7,6 +7,7 @@ import type {
   ReportRecord,
   SessionRecord,
   StatementRecord,
+  TlsRecord,
 } from './model.ts';
 import { type Column, tableLines } from './table.ts';
 import { formatBytes, formatDuration } from './units.ts';
@@ -23,6 +24,13 @@ interface Placed {
   readonly durationUs: number;
 }
 
+/** A leg of a session with TLS of our own. */
+interface SecureLeg {
+  readonly session: SessionRecord;
+  readonly leg: 'client' | 'server';
+  readonly tls: TlsRecord;
+}
+
 const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
   { name: 'session', align: 'right', cell: ({ id }) => String(id) },
   { name: 'client', align: 'left', cell: ({ client }) => formatEndpoint(client), max: 21, cut: 'start' },
@@ -35,6 +43,15 @@ const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
   { name: 's-stall', align: 'right', cell: ({ time }) => formatDuration(time.server_stall_us) },
   { name: 'books', align: 'left', cell: ({ balanced }) => (balanced ? 'balanced' : 'UNBALANCED') },
   { name: 'kernel', align: 'left', cell: ({ kernel }) => kernel.verdict },
+];
+
+const LEG_COLUMNS: readonly Column<SecureLeg>[] = [
+  { name: 'session', align: 'right', cell: ({ session }) => String(session.id) },
+  { name: 'leg', align: 'left', cell: ({ leg }) => leg },
+  { name: 'protocol', align: 'left', cell: ({ tls }) => tls.protocol ?? '-' },
+  { name: 'cipher', align: 'left', cell: ({ tls }) => tls.cipher ?? '-' },
+  { name: 'in', align: 'right', cell: ({ tls }) => formatBytes(tls.overhead_in) },
+  { name: 'out', align: 'right', cell: ({ tls }) => formatBytes(tls.overhead_out) },
 ];
 
 const STATEMENT_COLUMNS: readonly Column<Placed>[] = [
@@ -107,8 +124,14 @@ export function* renderText(report: ReportRecord): Generator<string> {
     // What does not balance is shown, however small.
     const shown = sessions.filter(({ balanced }, index) => index < TOP || !balanced);
     yield* lines(['', ...LEGEND, '', `sessions by bytes (${countOf(shown, sessions)})`]);
-    yield* lines(withRemarks(tableLines(SESSION_COLUMNS, shown), shown));
+    yield* lines(withRemarks(tableLines(SESSION_COLUMNS, shown), shown, severalListeners(sessions)));
   }
+  yield* top(
+    'TLS overhead',
+    LEG_COLUMNS,
+    secureLegs(sessions),
+    ({ tls }) => tls.overhead_in + tls.overhead_out,
+  );
   yield* top('statements', STATEMENT_COLUMNS, placedStatements(report), ({ statement }) =>
     bothBytes(statement),
   );
@@ -147,14 +170,35 @@ function* latestCancels(cancels: readonly CancelRecord[]): Generator<string> {
 }
 
 /** Below the line of a session that ended badly, does not balance or was not kept whole: a sentence each. */
-function withRemarks(table: readonly string[], sessions: readonly SessionRecord[]): string[] {
+function withRemarks(
+  table: readonly string[],
+  sessions: readonly SessionRecord[],
+  withListener: boolean,
+): string[] {
   // The table's first line is its header.
-  return table.flatMap((line, at) => (at === 0 ? [line] : [line].concat(remarks(sessions[at - 1]!))));
+  return table.flatMap((line, at) =>
+    at === 0 ? [line] : [line].concat(remarks(sessions[at - 1]!, withListener)),
+  );
 }
 
-function remarks(session: SessionRecord): string[] {
-  const { imbalances, end_reason, end_detail, dropped } = session;
+/** There is more than one door that a client can have come through. */
+function severalListeners(sessions: readonly SessionRecord[]): boolean {
+  return new Set(sessions.map(({ listener }) => listener)).size > 1;
+}
+
+function secureLegs(sessions: readonly SessionRecord[]): SecureLeg[] {
+  return sessions.flatMap((session) =>
+    (['client', 'server'] as const).flatMap((leg) => {
+      const { tls } = session.wire[leg];
+      return tls === null ? [] : [{ session, leg, tls }];
+    }),
+  );
+}
+
+function remarks(session: SessionRecord, withListener: boolean): string[] {
+  const { imbalances, end_reason, end_detail, dropped, listener, upstream } = session;
   const found = imbalances.map((sentence) => `UNBALANCED: ${sentence}`);
+  if (withListener && listener !== null) found.push(escapeLine(`through ${listener} to ${upstream ?? '-'}`));
   if (end_reason === 'aborted' || end_reason === 'refused' || end_detail !== null) {
     const detail = end_detail === null ? '' : `: ${escapeLine(end_detail)}`;
     found.push(`${end_reason ?? 'open'}${detail}`);

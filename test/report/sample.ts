@@ -5,6 +5,7 @@ import type {
   ReportRecord,
   SessionRecord,
   StatementRecord,
+  TlsRecord,
 } from '../../src/report/model.ts';
 
 export function flow(bytes = 0, messages = 0, reads = 0, writes = 0): FlowRecord {
@@ -45,6 +46,10 @@ function leg(bytes_in: number, bytes_out: number): LegRecord {
     own_out: 0,
     tls: null,
   };
+}
+
+function tls(cipher: string, overhead_in: number, overhead_out: number): TlsRecord {
+  return { protocol: cipher.startsWith('TLS_') ? 'TLSv1.3' : 'TLSv1.2', cipher, overhead_in, overhead_out };
 }
 
 export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {
@@ -105,6 +110,8 @@ export function session(
   const S = total('S');
   return {
     id: 1,
+    listener: '0.0.0.0:6432',
+    upstream: 'db1:1921',
     client: { address: '172.16.3.39', port: 37961 },
     via: null,
     server: { address: '172.16.3.150', port: 1921 },
@@ -218,6 +225,9 @@ export function sample(): ReportRecord {
     },
   );
   first.time.client_stall_us = 3_900_000;
+  first.via = { address: '172.16.3.7', port: 40_000 };
+  first.wire.client.tls = tls('TLS_AES_256_GCM_SHA384', 2219, 1_553_807);
+  first.wire.server.tls = tls('ECDHE-RSA-AES128-GCM-SHA256', 2_030_723, 1741);
 
   const copyIn = statement({
     seq: 1,
@@ -242,6 +252,8 @@ export function sample(): ReportRecord {
   const second = session(
     {
       id: 2,
+      listener: '/run/pgnetflow/.s.PGSQL.6433',
+      upstream: '/var/run/postgresql/.s.PGSQL.5432',
       client: { address: '2001:db8::39', port: 37962 },
       server: { address: '/var/run/postgresql/.s.PGSQL.5432', port: 0 },
       user: 'o"hara\n----------END----------',
@@ -316,6 +328,8 @@ export function sample(): ReportRecord {
       {
         session: 1,
         statement: 3,
+        listener: '0.0.0.0:6432',
+        upstream: 'db1:1921',
         client: { address: '172.16.3.39', port: 37998 },
         via: { address: '172.16.3.7', port: 40001 },
         requested_at: '2013-10-15T08:00:04.000Z',
@@ -328,6 +342,8 @@ export function sample(): ReportRecord {
       {
         session: 1,
         statement: 2,
+        listener: '0.0.0.0:6432',
+        upstream: 'db1:1921',
         client: { address: '172.16.3.39', port: 37999 },
         via: null,
         requested_at: '2013-10-15T08:00:05.000Z',
