@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { connectTo, freePort } from '../support/peers.ts';
 import { libpqEnvironment, start, succeed, temporaryDirectory } from '../support/programs.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, debianServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
 const HAPROXY = '/usr/sbin/haproxy';
@@ -40,7 +40,7 @@ listen postgresql
         return peer !== null;
       }, 'HAProxy');
       await until(() => proxy.proxy.openSessions === 0, 'the end of the probe');
-      const psql = path.join(debianBinaries(), 'psql');
+      const psql = debianProgram('psql');
       const env = libpqEnvironment({ host: '127.0.0.1', port });
       const where = 'select inet_client_addr() is not null';
       assert.equal(await succeed(psql, ['-XAtc', where], { env }), 't\n');

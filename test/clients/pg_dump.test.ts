@@ -4,11 +4,10 @@ import { before, describe, it } from 'node:test';
 import type { ReportRecord, StatementRecord } from '../../src/report/model.ts';
 import { libpqEnvironment, start, succeed, type Target, temporaryDirectory } from '../support/programs.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, debianServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
 const server = debianMissing === false ? await debianServer({ settings: { wal_level: 'logical' } }) : null;
-const program = (name: string): string => path.join(debianBinaries(), name);
 
 const DATABASE = `
 create table customers (id int primary key, name text not null, photo bytea, unique (name));
@@ -30,7 +29,7 @@ function theServer(): Target {
 /** A dump as SQL, without the key that newer versions draw for each. */
 async function plainDump(target: Target, database: string): Promise<string> {
   const env = libpqEnvironment(target, { PGDATABASE: database });
-  const sql = await succeed(program('pg_dump'), ['-Fp'], { env });
+  const sql = await succeed(debianProgram('pg_dump'), ['-Fp'], { env });
   return sql.replaceAll(/^\\(un)?restrict .*$/gm, '\\$1restrict');
 }
 
@@ -47,9 +46,9 @@ const statementsOf = (report: ReportRecord) => report.sessions.flatMap((session)
 describe('pg_dump and its relatives', { skip: debianMissing }, () => {
   before(async () => {
     const env = libpqEnvironment(theServer());
-    await succeed(program('psql'), ['-Xqc', 'create database shop'], { env });
+    await succeed(debianProgram('psql'), ['-Xqc', 'create database shop'], { env });
     const shop = libpqEnvironment(theServer(), { PGDATABASE: 'shop' });
-    await succeed(program('psql'), ['-Xq', '-v', 'ON_ERROR_STOP=1'], { env: shop, input: DATABASE });
+    await succeed(debianProgram('psql'), ['-Xq', '-v', 'ON_ERROR_STOP=1'], { env: shop, input: DATABASE });
   });
 
   it('a plain dump is the same through the proxy as without it', async () => {
@@ -69,10 +68,10 @@ describe('pg_dump and its relatives', { skip: debianMissing }, () => {
       const file = path.join(temporaryDirectory(), 'dump');
       const copy = `copy_${format}`;
       const env = libpqEnvironment(running, { PGDATABASE: 'shop' });
-      await succeed(program('pg_dump'), ['-F', format, ...jobs, '-f', file], { env });
-      await succeed(program('psql'), ['-Xqc', `create database ${copy}`], { env });
+      await succeed(debianProgram('pg_dump'), ['-F', format, ...jobs, '-f', file], { env });
+      await succeed(debianProgram('psql'), ['-Xqc', `create database ${copy}`], { env });
       // pg_restore has no parallel mode for what it reads from a pipe, but it has for a custom file.
-      await succeed(program('pg_restore'), ['-j', '2', '-d', copy, file], { env });
+      await succeed(debianProgram('pg_restore'), ['-j', '2', '-d', copy, file], { env });
       const report = await running.settled();
       assert.equal(await plainDump(server, copy), await plainDump(server, 'shop'));
       const statements = statementsOf(report);
@@ -92,11 +91,11 @@ describe('pg_dump and its relatives', { skip: debianMissing }, () => {
     const directory = path.join(temporaryDirectory(), 'backup');
     const env = libpqEnvironment(running);
     await succeed(
-      program('pg_basebackup'),
+      debianProgram('pg_basebackup'),
       ['-D', directory, '-X', 'stream', '--checkpoint=fast', '--no-sync'],
       { env },
     );
-    await succeed(program('pg_verifybackup'), [directory], { env });
+    await succeed(debianProgram('pg_verifybackup'), [directory], { env });
     const statements = statementsOf(await running.settled());
     const kinds = new Set(statements.map(({ kind }) => kind));
     assert.ok(kinds.has('copy_out') && kinds.has('copy_both'), [...kinds].join(', '));
@@ -108,9 +107,11 @@ describe('pg_dump and its relatives', { skip: debianMissing }, () => {
     const running = await proxyBefore(server);
     const env = libpqEnvironment(running);
     const slot = ['-d', 'postgres', '-S', 'changes'];
-    await succeed(program('pg_recvlogical'), [...slot, '--create-slot', '-P', 'test_decoding'], { env });
+    await succeed(debianProgram('pg_recvlogical'), [...slot, '--create-slot', '-P', 'test_decoding'], {
+      env,
+    });
     const { child, output, finished } = start(
-      program('pg_recvlogical'),
+      debianProgram('pg_recvlogical'),
       [...slot, '--start', '--no-loop', '-F', '0', '-s', '1', '-f', '-'],
       { env },
     );
@@ -118,7 +119,7 @@ describe('pg_dump and its relatives', { skip: debianMissing }, () => {
     const streaming = () => statementsOf(running.proxy.report()).find(({ kind }) => kind === 'copy_both');
     await until(() => streaming() !== undefined, 'the stream');
     await succeed(
-      program('psql'),
+      debianProgram('psql'),
       ['-Xqc', 'create table news (n int)', '-c', 'insert into news select generate_series(1, 997)'],
       { env: direct },
     );
@@ -130,7 +131,9 @@ describe('pg_dump and its relatives', { skip: debianMissing }, () => {
     child.kill('SIGINT');
     await finished;
     const report = await running.settled();
-    await succeed(program('psql'), ['-Xqc', "select pg_drop_replication_slot('changes')"], { env: direct });
+    await succeed(debianProgram('psql'), ['-Xqc', "select pg_drop_replication_slot('changes')"], {
+      env: direct,
+    });
     const ended = statementsOf(report).find(({ kind }) => kind === 'copy_both');
     // It closes the connection without ending the COPY.
     assert.equal(ended?.outcome, 'aborted');

@@ -5,13 +5,13 @@ import { describe, it } from 'node:test';
 import type { ReportRecord, SessionRecord } from '../../src/report/model.ts';
 import { libpqEnvironment, succeed, temporaryDirectory } from '../support/programs.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, embeddedServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, embeddedServer } from '../support/servers.ts';
 
 const CLIENTS = 16;
 const TRANSACTIONS = 23;
 
 const server = debianMissing === false ? await embeddedServer({ settings: { max_connections: '50' } }) : null;
-const program = debianMissing === false ? path.join(debianBinaries(), 'pgbench') : 'pgbench';
+const program = debianProgram('pgbench');
 
 /** The two scripts of pgbench: how to ask for them, and their statements. */
 const SCRIPTS = {

@@ -7,11 +7,11 @@ import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import type { SessionRecord } from '../../src/report/model.ts';
 import { libpqEnvironment, run, start, type Target, temporaryDirectory } from '../support/programs.ts';
 import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, debianServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
 const server = debianMissing === false ? await debianServer() : null;
-const program = debianMissing === false ? path.join(debianBinaries(), 'psql') : 'psql';
+const program = debianProgram('psql');
 /** The file of the Unix-domain socket for this port, in whatever directory. */
 const SOCKET_PORT = 5433;
 

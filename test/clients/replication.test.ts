@@ -8,7 +8,7 @@ import type { ReportRecord, StatementRecord } from '../../src/report/model.ts';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import { libpqEnvironment, start, temporaryDirectory } from '../support/programs.ts';
 import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, debianServer, embeddedServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, debianServer, embeddedServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
 const logical = { settings: { wal_level: 'logical' } };
@@ -54,7 +54,7 @@ describe('physical replication', { skip: debianMissing }, () => {
     const running = await proxyBefore(server);
     const directory = temporaryDirectory();
     const { child, finished } = start(
-      path.join(debianBinaries(), 'pg_receivewal'),
+      debianProgram('pg_receivewal'),
       ['-D', directory, '--no-loop', '--no-sync', '-s', '1'],
       { env: libpqEnvironment(running) },
     );

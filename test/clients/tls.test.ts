@@ -1,6 +1,5 @@
 // TLS on the client leg, on the server leg, on both and through us, with real clients and a real server.
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { describe, it } from 'node:test';
 import pg from 'pg';
 import postgres from 'postgres';
@@ -11,26 +10,16 @@ import type { SessionRecord } from '../../src/report/model.ts';
 import { Authority, contextOf } from '../support/certificates.ts';
 import { libpqEnvironment, run } from '../support/programs.ts';
 import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, debianServer } from '../support/servers.ts';
+import { LOCAL_NAMES, withTls } from '../support/tls_server.ts';
 
 const authority = new Authority('pgnetflow test authority');
 const stranger = new Authority('somebody else');
-const LOCAL = ['DNS:localhost', 'IP:127.0.0.1'];
-const serverCertificate = authority.issue('localhost', LOCAL);
-const proxyCertificate = authority.issue('localhost', LOCAL);
+const serverCertificate = authority.issue('localhost', LOCAL_NAMES);
+const proxyCertificate = authority.issue('localhost', LOCAL_NAMES);
 
-const server =
-  debianMissing === false
-    ? await debianServer({
-        files: {
-          'server.crt': serverCertificate.cert,
-          'server.key': serverCertificate.key,
-          'root.crt': authority.cert,
-        },
-        settings: { ssl: 'on', ssl_ca_file: 'root.crt' },
-      })
-    : null;
-const psqlProgram = debianMissing === false ? path.join(debianBinaries(), 'psql') : 'psql';
+const server = debianMissing === false ? await debianServer(withTls(authority, serverCertificate)) : null;
+const psqlProgram = debianProgram('psql');
 
 function theServer(): PostgresServer {
   assert.ok(server !== null);

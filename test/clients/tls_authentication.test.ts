@@ -1,17 +1,16 @@
 // Every way to log in over every combination of encrypted legs: the table of docs/tls.md, with psql and a real server.
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { Authority, type Certificate, contextOf } from '../support/certificates.ts';
 import { libpqEnvironment, run, succeed } from '../support/programs.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
-import { debianBinaries, debianMissing, debianServer } from '../support/servers.ts';
+import { debianProgram, debianMissing, debianServer } from '../support/servers.ts';
 import type { TestOptions } from '../support/proxies.ts';
+import { LOCAL_NAMES, withTls } from '../support/tls_server.ts';
 
 const authority = new Authority('pgnetflow test authority');
-const NAMES = ['DNS:localhost', 'IP:127.0.0.1'];
-const serverCertificate = authority.issue('localhost', NAMES);
-const otherCertificate = authority.issue('localhost', NAMES);
+const serverCertificate = authority.issue('localhost', LOCAL_NAMES);
+const otherCertificate = authority.issue('localhost', LOCAL_NAMES);
 /** For the role `cert`, whose name it carries. */
 const roleCertificate = authority.issue('cert');
 
@@ -21,12 +20,7 @@ type Method = (typeof METHODS)[number];
 const server =
   debianMissing === false
     ? await debianServer({
-        files: {
-          'server.crt': serverCertificate.cert,
-          'server.key': serverCertificate.key,
-          'root.crt': authority.cert,
-        },
-        settings: { ssl: 'on', ssl_ca_file: 'root.crt' },
+        ...withTls(authority, serverCertificate),
         hba: `local all all trust
 host all postgres all trust
 host all trust all trust
@@ -37,7 +31,7 @@ hostssl all cert all cert
 `,
       })
     : null;
-const psql = debianMissing === false ? path.join(debianBinaries(), 'psql') : 'psql';
+const psql = debianProgram('psql');
 
 const clientTls = (certificate: Certificate): TestOptions => ({
   clientTls: { mode: 'require', context: contextOf(certificate), verifyClients: false },

@@ -32,6 +32,11 @@ export function debianBinaries(): string {
   return path.join(DEBIAN, newest, 'bin');
 }
 
+/** One of Debian's programs of PostgreSQL; by its bare name where there are none, for tests that are skipped there. */
+export function debianProgram(name: string): string {
+  return debianMissing === false ? path.join(debianBinaries(), name) : name;
+}
+
 /** Newest first. */
 function debianVersions(): string[] {
   if (!existsSync(DEBIAN)) return [];
