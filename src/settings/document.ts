@@ -1,3 +1,4 @@
+import { LISTENER_SETTINGS } from './listener_settings.ts';
 import { CONFIG_SETTING, PROXY_SETTINGS } from './proxy_settings.ts';
 import { type Kind, type Setting, type Unit, environmentName } from './setting.ts';
 
@@ -20,6 +21,9 @@ const UNITS: Readonly<Record<Unit, string>> = {
 /** `docs/configuration.md`, made from the table of settings. */
 export function configurationDocument(): string {
   const rows = Object.entries(PROXY_SETTINGS).map(([name, setting]) => row(name, setting, `\`${name}\``));
+  const ofListener = Object.keys(LISTENER_SETTINGS)
+    .map((name) => `\`${name}\``)
+    .join(', ');
   return `# Configuration
 
 <!-- Made by \`npm run docs\` from src/settings/proxy_settings.ts. -->
@@ -44,6 +48,40 @@ report-file: /var/log/pgnetflow/report.json
 statement-log: /var/log/pgnetflow/statements.ndjson
 max-query-bytes: 1024
 \`\`\`
+
+## Several servers
+
+One pgnetflow can stand before several servers. The key \`listeners\` of the file pairs addresses with a server, an entry
+for each; it has neither flag nor variable ([example](listeners.example.yaml)).
+
+\`\`\`yaml
+listeners:
+  - {listen: 127.0.0.1:6432, upstream: db1}
+  - {listen: [127.0.0.1:6433, /run/pgnetflow/.s.PGSQL.6433], upstream: db2, upstream-tls: verify-full}
+\`\`\`
+
+An entry may hold ${ofListener}; all else holds for all listeners and stands at the top level. What an entry leaves
+out comes from there: from the flag, or else the variable, or else the top level of the file, or else the default. So
+\`--upstream\` is then the server of the entries that name none. Exceptions, so that only what belongs together comes
+together:
+
+- a certificate and its key come from the same place;
+- with \`client-tls: disable\` an entry takes no \`tls-cert\`, \`tls-key\` and \`tls-ca\` from the top level, with
+  \`upstream-tls: disable\` none of the settings that begin with \`upstream-\` but \`upstream\` itself, and with
+  \`client-tls: passthrough\` neither the ones nor the others;
+- one entry may leave \`listen\` out. A \`listen\` at the top level that every entry has one of its own for is refused, for
+  nobody would listen there. In the [Docker image](docker.md), which sets \`PGNETFLOW_LISTEN\`, let one entry leave it out,
+  or set the variable to nothing.
+
+Two entries on one address are refused. The proxy starts with all listeners or with none, and says in a line for each
+where it listens and where it forwards to. SIGHUP reads the certificates of all again; one whose files cannot be used
+keeps its old ones and does not hold the others up.
+
+A cancel request goes to the server of the listener at which it came in, over TLS if that server is spoken to in TLS.
+Its key is looked up among the sessions of that server only, for two servers may give out the same. A server that is gone
+refuses its own clients. But the limits (\`max-connections\`, \`max-cancels\`) are those of the whole proxy: a server that
+lets connections hang holds up to \`connect-timeout\` of them. The report names \`listener\` and \`upstream\` of each session
+and cancel request.
 
 ## Addresses
 

@@ -135,7 +135,8 @@ export const CONFIG_SETTING = setting('optional', {
   placeholder: 'FILE',
   unit: 'file',
   describe:
-    'A YAML file with these settings by their long names; flags and environment variables come before it',
+    'A YAML file with these settings by their long names, and with listeners, a list, for several servers; flags and ' +
+    'environment variables come before it',
   default: null,
   parse: path,
 });
