@@ -14,6 +14,7 @@ import {
   statementOf,
   testProxy,
   type TestProxy,
+  refusalOf,
 } from '../support/proxies.ts';
 import { until, untilStill } from '../support/until.ts';
 
@@ -26,9 +27,7 @@ async function refused(
 ): Promise<{ error: Record<string, string>; session: SessionRecord }> {
   const alice = await proxy.connect();
   alice.send(bytes);
-  const error = onlyError(await alice.receiveAll());
-  assert.equal(alice.error, undefined);
-  alice.end();
+  const error = await refusalOf(alice);
   return { error, session: onlySession(await proxy.settled()) };
 }
 
@@ -163,8 +162,7 @@ describe('a start-up that is none', () => {
       await alice.deliver(Buffer.from([byte]));
       await untilStill(() => proxy.proxy.report().sessions[0]?.wire.client.bytes_in ?? 0, 2);
     }
-    assert.match(onlyError(await alice.receiveAll())['M']!, /TLS handshake/);
-    alice.end();
+    assert.match((await refusalOf(alice))['M']!, /TLS handshake/);
     await proxy.settled();
   });
 

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { client, server } from '../support/messages.ts';
 import { fakeServer, freePort, socketPath } from '../support/peers.ts';
-import { openSession, testProxy } from '../support/proxies.ts';
+import { openSession, testProxy, KEY } from '../support/proxies.ts';
 import { until } from '../support/until.ts';
 
 const timeout = 20_000;
-const KEY = Buffer.from([1, 2, 3, 4]);
 
 for (const bytes of [4, 32, 256]) {
   test(`a cancel request with ${bytes} bytes of key is forwarded unmodified`, { timeout }, async () => {

@@ -12,6 +12,7 @@ import {
   statementOf,
   testProxy,
   type TestProxy,
+  leave,
 } from '../support/proxies.ts';
 import { pour } from '../support/stream.ts';
 import { until, untilStill } from '../support/until.ts';
@@ -35,8 +36,7 @@ async function bystander(proxy: TestProxy, upstream: FakeServer): Promise<() => 
     pair.server.send(reply);
     await pair.client.receive(reply.length);
     pair.client.send(client.terminate());
-    pair.client.end();
-    pair.server.end();
+    leave(pair);
   };
 }
 

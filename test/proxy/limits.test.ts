@@ -8,21 +8,28 @@ import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { client, server } from '../support/messages.ts';
 import { connectTo, fakeServer, freePort, type Peer } from '../support/peers.ts';
-import { greeting, onlyError, onlySession, openPair, testProxy, type TestProxy } from '../support/proxies.ts';
+import {
+  greeting,
+  onlySession,
+  openPair,
+  testProxy,
+  type TestProxy,
+  KEY,
+  leave,
+  refusalOf,
+} from '../support/proxies.ts';
 import { until } from '../support/until.ts';
 
 const timeout = 30_000;
-const KEY = Buffer.from([1, 2, 3, 4]);
 const MAIN = path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
 
 async function turnedAway(proxy: TestProxy, ...bytes: Buffer[]): Promise<void> {
   const alice = await proxy.connect();
   alice.send(...bytes);
-  const error = onlyError(await alice.receiveAll());
+  const error = await refusalOf(alice);
   assert.equal(error['S'], 'FATAL');
   assert.equal(error['C'], '53300');
   assert.match(error['M']!, /^sorry, too many clients already: pgnetflow takes 3 .*--max-connections/);
-  alice.end();
 }
 
 const warnings = (proxy: TestProxy, part: string): number =>
@@ -45,10 +52,7 @@ describe('--max-connections', () => {
       pairs[0]!.server.end();
       await until(() => proxy.proxy.openSessions === 2, 'the end of the first');
       pairs.push(await openPair(proxy, upstream));
-      for (const pair of pairs) {
-        pair.client.end();
-        pair.server.end();
-      }
+      for (const pair of pairs) leave(pair);
       const report = await proxy.settled();
       assert.deepEqual(report.refused, { connections: 23, cancels: 0 });
       assert.equal(report.sessions.length + report.dropped.sessions, 4);
@@ -76,10 +80,7 @@ describe('--max-connections', () => {
       await canceller.receiveAll();
       canceller.end();
     }
-    for (const pair of pairs) {
-      pair.client.end();
-      pair.server.end();
-    }
+    for (const pair of pairs) leave(pair);
     const { cancels } = await proxy.settled();
     assert.equal(cancels.filter(({ delivered_at }) => delivered_at !== null).length, 2);
   });
@@ -100,8 +101,7 @@ describe('--max-connections', () => {
     for (let at = 0; at < 7; at += 1) {
       const alice = await proxy.connect();
       alice.send(client.startup());
-      assert.equal(onlyError(await alice.receiveAll())['C'], '08001');
-      alice.end();
+      assert.equal((await refusalOf(alice))['C'], '08001');
     }
     assert.equal((await proxy.settled()).refused.connections, 0);
   });
@@ -119,9 +119,8 @@ describe('a start-up', () => {
       alice.send(request);
       assert.equal((await alice.receive(1)).toString(), 'N');
       alice.send(request);
-      const error = onlyError(await alice.receiveAll());
+      const error = await refusalOf(alice);
       assert.deepEqual([error['S'], error['C']], ['FATAL', '08P01']);
-      alice.end();
       assert.equal(onlySession(await proxy.settled()).end_reason, 'refused');
       assert.equal(upstream.connections, 0);
     });
@@ -138,8 +137,7 @@ describe('a start-up', () => {
       await setTimeout(5);
     }
     assert.ok(performance.now() - began < 5000);
-    assert.match(onlyError(await loris.receiveAll())['M']!, /^no startup packet within 0.211 s$/);
-    loris.end();
+    assert.match((await refusalOf(loris))['M']!, /^no startup packet within 0.211 s$/);
     await proxy.settled();
   });
 });
@@ -250,10 +248,9 @@ test(
     for (let at = 0; at < 23; at += 1) {
       const alice = await connectTo(address);
       alice.send(client.startup());
-      const error = onlyError(await alice.receiveAll());
+      const error = await refusalOf(alice);
       assert.equal(error['C'], '53300');
       assert.match(error['M']!, /100 connections .*ulimit -n/);
-      alice.end();
     }
     assert.equal(log().split('too many clients').length, 2, log());
     for (const peer of taken) peer.destroy();

@@ -7,18 +7,20 @@ import { client, server } from '../support/messages.ts';
 import { connectTo, type FakeServer, fakeServer, freePort } from '../support/peers.ts';
 import {
   ANY_PORT,
-  onlyError,
   openPair,
   type Pair,
   startTestProxy,
   type TestProxy,
+  KEY,
+  leave,
+  refusalOf,
 } from '../support/proxies.ts';
 import { acceptTls, connectTls, UPSTREAM_TLS, CLIENT_TLS, openTlsPair } from '../support/tls_peers.ts';
 
 const timeout = 20_000;
 
 /** What every fake server gives out: `openPair` has each of them greet with the same key. */
-const CANCEL = client.cancel(4711, Buffer.from([1, 2, 3, 4]));
+const CANCEL = client.cancel(4711, KEY);
 const QUERY = client.query('select pg_sleep(60)');
 
 async function proxyOf(...listeners: Omit<ListenerStart, 'listen'>[]): Promise<TestProxy> {
@@ -33,11 +35,6 @@ function door(proxy: TestProxy, at: number): TestProxy {
 
 async function openAt(proxy: TestProxy, at: number, upstream: FakeServer): Promise<Pair> {
   return openPair(door(proxy, at), upstream);
-}
-
-function leave({ client: alice, server: bob }: Pair): void {
-  alice.end();
-  bob.end();
 }
 
 test('each listener leads to its own server, and the report says which', { timeout }, async () => {
@@ -136,8 +133,7 @@ test(
     leave(await openTlsPair(second, plain, { client: false, server: false }));
     const inTheClear = await first.connect();
     inTheClear.send(client.startup());
-    assert.equal(onlyError(await inTheClear.receiveAll())['C'], '28000');
-    inTheClear.end();
+    assert.equal((await refusalOf(inTheClear))['C'], '28000');
     const refused = await second.connect();
     refused.send(client.sslRequest());
     assert.equal((await refused.receive(1)).toString(), 'N');
@@ -174,10 +170,9 @@ test('one server that is gone refuses its own clients only', { timeout }, async 
   for (let at = 0; at < 23; at += 1) {
     const alice = await connectTo(proxy.proxy.addresses[0]!);
     alice.send(client.startup());
-    const error = onlyError(await alice.receiveAll());
+    const error = await refusalOf(alice);
     assert.equal(error['C'], '08001');
     assert.ok(error['M']!.includes(formatAddress(gone)));
-    alice.end();
   }
   leave(await openAt(proxy, 1, upstream));
   bystander.server.send(server.ready());
@@ -199,12 +194,10 @@ test('limits of a pair are its own: time-outs and who may introduce clients', { 
   const [impatient, balanced, plain] = proxy.proxy.addresses;
   const patient = await connectTo(plain!);
   const silent = await connectTo(impatient!);
-  assert.match(onlyError(await silent.receiveAll())['M']!, /no startup packet within 0.053 s/);
-  silent.end();
+  assert.match((await refusalOf(silent))['M']!, /no startup packet within 0.053 s/);
   const unannounced = await connectTo(balanced!);
   unannounced.send(client.startup());
-  assert.match(onlyError(await unannounced.receiveAll())['M']!, /expected a PROXY protocol header/);
-  unannounced.end();
+  assert.match((await refusalOf(unannounced))['M']!, /expected a PROXY protocol header/);
   patient.send(client.startup());
   const bob = await upstream.accept();
   await bob.receive(client.startup().length);

@@ -4,11 +4,10 @@ import { describe, test } from 'node:test';
 import type { Network } from '../../src/relay/networks.ts';
 import { client, server } from '../support/messages.ts';
 import { connectTo, fakeServer, type FakeServer, type Peer, socketPath } from '../support/peers.ts';
-import { greeting, onlyError, onlySession, testProxy, type TestProxy } from '../support/proxies.ts';
+import { greeting, onlySession, testProxy, type TestProxy, KEY, refusalOf } from '../support/proxies.ts';
 import { until } from '../support/until.ts';
 
 const timeout = 20_000;
-const KEY = Buffer.from([1, 2, 3, 4]);
 const LOCALHOST: Network = { address: '127.0.0.0', prefix: 8 };
 const STRANGERS: Network = { address: '192.0.2.0', prefix: 24 };
 
@@ -129,13 +128,12 @@ describe('a PROXY protocol header', () => {
       for (let at = 0; at < 23; at += 1) {
         const alice = await proxy.connect();
         alice.send(at % 2 === 0 ? client.startup() : client.cancel(1, KEY));
-        const error = onlyError(await alice.receiveAll());
+        const error = await refusalOf(alice);
         assert.deepEqual([error['S'], error['C']], ['FATAL', '08P01']);
         assert.match(
           error['M']!,
           /expected a PROXY protocol header from 127\.0\.0\.1, which --proxy-protocol-from/,
         );
-        alice.end();
       }
       const report = await proxy.settled();
       assert.equal(upstream.connections, 0);
@@ -149,8 +147,7 @@ describe('a PROXY protocol header', () => {
     const { proxy } = await balanced();
     const alice = await proxy.connect();
     alice.send(Buffer.from('PROXY TCP4 203.0.113.9 192.0.2.2 563245 5432\r\n'), client.startup());
-    assert.match(onlyError(await alice.receiveAll())['M']!, /a port that is none/);
-    alice.end();
+    assert.match((await refusalOf(alice))['M']!, /a port that is none/);
     await proxy.settled();
   });
 
@@ -162,8 +159,7 @@ describe('a PROXY protocol header', () => {
     });
     const alice = await proxy.connect();
     alice.send(V1.subarray(0, 20));
-    assert.match(onlyError(await alice.receiveAll())['M']!, /no startup packet within/);
-    alice.end();
+    assert.match((await refusalOf(alice))['M']!, /no startup packet within/);
     await proxy.settled();
   });
 
@@ -177,11 +173,10 @@ describe('a PROXY protocol header', () => {
           const proxy = await testProxy(upstream.address, { proxyProtocolFrom: networks });
           const alice = await proxy.connect();
           alice.send(Buffer.concat([header, client.startup()]));
-          const error = onlyError(await alice.receiveAll());
+          const error = await refusalOf(alice);
           assert.equal(error['C'], '08P01');
           assert.match(error['M']!, /--proxy-protocol-from/);
           const port = alice.socket.localPort;
-          alice.end();
           const session = onlySession(await proxy.settled());
           // It has not become anybody else.
           assert.deepEqual([session.client, session.via], [{ address: '127.0.0.1', port }, null]);

@@ -5,7 +5,7 @@ import { client, server } from '../support/messages.ts';
 import { Authority, contextOf } from '../support/certificates.ts';
 import type { Address } from '../../src/relay/address.ts';
 import { connectTo, fakeServer, type Peer, socketPath } from '../support/peers.ts';
-import { greeting, onlyError, onlySession, testProxy } from '../support/proxies.ts';
+import { greeting, onlySession, testProxy, refusalOf } from '../support/proxies.ts';
 import {
   acceptDirectTls,
   acceptTls,
@@ -74,10 +74,9 @@ describe('TLS with the client', () => {
     const proxy = await testProxy(upstream.address, { clientTls: { ...CLIENT_TLS, mode: 'require' } });
     const alice = await proxy.connect();
     alice.send(client.startup());
-    const error = onlyError(await alice.receiveAll());
+    const error = await refusalOf(alice);
     assert.deepEqual([error['S'], error['C']], ['FATAL', '28000']);
     assert.match(error['M'] ?? '', /requires TLS.*sslmode=require/);
-    alice.end();
     await proxy.settled();
     assert.equal(upstream.connections, 0);
     const { client: carol, server: bob } = await openTlsPair(proxy, upstream, {
@@ -188,8 +187,7 @@ describe('TLS with the client', () => {
     const proxy = await testProxy(upstream.address, { clientTls: CLIENT_TLS });
     const alice = await connectTls(proxy.address);
     alice.send(client.startup());
-    assert.equal(onlyError(await alice.receiveAll())['C'], '08001');
-    alice.end();
+    assert.equal((await refusalOf(alice))['C'], '08001');
     const { wire } = onlySession(await proxy.settled());
     assert.ok(wire.client.own_out > 1);
   });
@@ -226,11 +224,10 @@ describe('TLS with the server', () => {
         alice.end();
         bob.end();
       } else {
-        const error = onlyError(await alice.receiveAll());
+        const error = await refusalOf(alice);
         assert.equal(error['C'], '08001');
         assert.match(error['M'] ?? '', outcome);
         assert.match(error['M'] ?? '', /at 127\.0\.0\.1:\d+/);
-        alice.end();
       }
       const { wire } = onlySession(await proxy.settled());
       assert.equal(wire.server.own_out, outcome === 'again' ? 0 : 8);
@@ -263,8 +260,7 @@ describe('TLS with the server', () => {
     const proxy = await testProxy(upstream.address, { upstreamTls: UPSTREAM_TLS, connectTimeoutMs: 200 });
     const alice = await proxy.connect();
     alice.send(client.startup());
-    assert.match(onlyError(await alice.receiveAll())['M'] ?? '', /no answer in time/);
-    alice.end();
+    assert.match((await refusalOf(alice))['M'] ?? '', /no answer in time/);
     await proxy.settled();
   });
 
@@ -308,10 +304,10 @@ describe('TLS with the server', () => {
         await bob.receive(client.startup().length);
         bob.send(greeting);
         await alice.receive(greeting.length);
+        alice.end();
       } else {
-        assert.match(onlyError(await alice.receiveAll())['M'] ?? '', /certificate is not for "127.0.0.1"/);
+        assert.match((await refusalOf(alice))['M'] ?? '', /certificate is not for "127.0.0.1"/);
       }
-      alice.end();
       bob.end();
       await proxy.settled();
     });

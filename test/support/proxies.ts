@@ -81,11 +81,14 @@ export function assertBalanced(session: SessionRecord): void {
   assert.equal(session.balanced, true);
 }
 
+/** Of the session that {@link greeting} opens, as it stands in a CancelRequest behind the number 4711. */
+export const KEY = Buffer.from([1, 2, 3, 4]);
+
 /** Everything a server says to a StartupMessage that it accepts. */
 export const greeting = Buffer.concat([
   server.authenticationOk(),
   server.parameterStatus('server_version', '17.2'),
-  server.backendKeyData(4711, Buffer.from([1, 2, 3, 4])),
+  server.backendKeyData(4711, KEY),
   server.ready(),
 ]);
 
@@ -105,6 +108,12 @@ export async function openPair(proxy: TestProxy, upstream: FakeServer): Promise<
   serverEnd.send(greeting);
   assert.deepEqual(await clientEnd.receive(greeting.length), greeting);
   return { client: clientEnd, server: serverEnd };
+}
+
+/** Both ends close. */
+export function leave(pair: Pair): void {
+  pair.client.end();
+  pair.server.end();
 }
 
 /** A fake server, a proxy before it, and a session between them. */
@@ -135,4 +144,12 @@ export function onlyError(bytes: Buffer): Record<string, string> {
   assert.equal(bytes.readInt32BE(1), bytes.length - 1, `not one ErrorResponse: ${bytes.toString()}`);
   const fields = bytes.toString('utf8', 5, bytes.length - 2).split('\0');
   return Object.fromEntries(fields.map((field) => [field.slice(0, 1), field.slice(1)]));
+}
+
+/** What a client is told that the proxy refuses: one ErrorResponse, then the close. The client closes, too. */
+export async function refusalOf(peer: Peer): Promise<Record<string, string>> {
+  const error = onlyError(await peer.receiveAll());
+  assert.equal(peer.error, undefined);
+  peer.end();
+  return error;
 }
