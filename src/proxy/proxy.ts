@@ -6,8 +6,6 @@ import { reportRecord } from '../report/report_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
 import { type Address, formatAddress } from '../relay/address.ts';
 import { Leg } from '../relay/leg.ts';
-import { listen, type Listener } from '../relay/listener.ts';
-import { Networks } from '../relay/networks.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
 import type { CancelTarget } from '../session/cancel.ts';
 import { CancelLedger } from '../session/cancel_ledger.ts';
@@ -25,9 +23,9 @@ import { fatalError } from '../wire/encode.ts';
 import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
+import { type Door, Doors } from './doors.ts';
 import type { CancelRequest } from './negotiation.ts';
 import {
-  type ConnectionOptions,
   LISTENER_DEFAULTS,
   type ListenerOptions,
   PROXY_DEFAULTS,
@@ -63,14 +61,6 @@ export async function startProxy(start: ProxyStart): Promise<Proxy> {
   return proxy;
 }
 
-/** One of the addresses that are listened on: what all connections that come in there have in common. */
-interface Door {
-  readonly address: Address;
-  readonly options: ConnectionOptions;
-  readonly balancers: Networks;
-  readonly entrance: Entrance;
-}
-
 /** A running proxy: its listeners, its sessions and what is to be reported about them. */
 export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #options: ProxyOptions;
@@ -89,16 +79,13 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   #admitted = 0;
   readonly #refused = { connections: 0, cancels: 0 };
   readonly #seldom: SeldomLog<Flood>;
-  readonly #pairs: readonly ListenerOptions[];
-  /** Of each pair, in the same order. */
-  readonly #listeners: readonly Listener[][];
+  readonly #doors: Doors;
   #sessions = 0;
   #final: ReportRecord | null = null;
 
   constructor(options: ProxyOptions, pairs: readonly ListenerOptions[]) {
     this.#options = options;
-    this.#pairs = pairs;
-    this.#listeners = pairs.map(() => []);
+    this.#doors = new Doors(pairs);
     this.#limits = { ...options, statementBudget: new StatementBudget(options.maxStatementsInAll) };
     this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
@@ -107,15 +94,12 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
   get addresses(): Address[] {
-    return this.#listeners.flat().map((listener) => listener.address);
+    return this.#doors.addresses;
   }
 
   /** Which of these addresses lead to which server. */
-  get pairs(): { readonly listens: readonly Address[]; readonly upstream: Address }[] {
-    return this.#pairs.map(({ upstream }, at) => ({
-      listens: this.#listeners[at]!.map((listener) => listener.address),
-      upstream,
-    }));
+  get pairs(): Doors['pairs'] {
+    return this.#doors.pairs;
   }
 
   /** Sessions that have not ended. */
@@ -123,15 +107,13 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     return this.#connections.size;
   }
 
+  /** @throws {ListenError} when an address cannot be listened on; nothing is left open then */
   async listen(): Promise<void> {
-    try {
-      for (const [at, pair] of this.#pairs.entries()) {
-        for (const address of pair.listen) this.#listeners[at]!.push(await this.#open(address, pair));
-      }
-    } catch (error) {
-      this.#closeListeners();
-      throw error;
-    }
+    await this.#doors.open(
+      this.#options,
+      (socket, door) => this.#accept(socket, door),
+      (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
+    );
   }
 
   /** The books as they stand: ended sessions and open ones. */
@@ -212,23 +194,6 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   // -------------------------------------------------------------------------- private
 
-  async #open(address: Address, pair: ListenerOptions): Promise<Listener> {
-    const entrance = { listener: formatAddress(address), upstream: formatAddress(pair.upstream) };
-    const door: Door = {
-      address,
-      options: { ...this.#options, ...pair },
-      balancers: new Networks(pair.proxyProtocolFrom),
-      entrance,
-    };
-    const listener = await listen(
-      address,
-      (socket) => this.#accept(socket, door),
-      (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
-    );
-    entrance.listener = formatAddress(listener.address);
-    return listener;
-  }
-
   #accept(socket: net.Socket, { address, options, balancers, entrance }: Door): void {
     if (this.#connections.size + this.#turnedAway.size >= this.#options.maxConnections + RESERVE) {
       socket.on('error', () => undefined);
@@ -271,7 +236,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   #stop(): ReportRecord {
-    this.#closeListeners();
+    this.#doors.close();
     for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');
     for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
     const report = this.report();
@@ -280,10 +245,6 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#connections.clear();
     this.#turnedAway.clear();
     return report;
-  }
-
-  #closeListeners(): void {
-    for (const listener of this.#listeners.flat()) listener.close();
   }
 }
 
