@@ -8,15 +8,16 @@ import { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
+import { untilActive } from '../support/activity.ts';
 import { Authority, type Certificate } from '../support/certificates.ts';
 import { Command, runCommand } from '../support/command.ts';
 import { assertConserved } from '../support/conservation.ts';
+import { client as messages } from '../support/messages.ts';
 import { connectTo, freePort, type Peer } from '../support/peers.ts';
 import { temporaryDirectory } from '../support/programs.ts';
 import { debianMissing, debianServer, embeddedServer } from '../support/servers.ts';
 import { connectTls } from '../support/tls_peers.ts';
 import { LOCAL_NAMES, withTls } from '../support/tls_server.ts';
-import { until } from '../support/until.ts';
 
 const authority = new Authority('pgnetflow test authority');
 const serverCertificate = authority.issue('localhost', LOCAL_NAMES);
@@ -58,30 +59,20 @@ async function enter({ port, tls }: Door): Promise<pg.Client> {
 
 /** Runs a statement that never ends by itself, and cancels it through the same door, as psql would. */
 async function cancelled(door: Door, server: PostgresServer): Promise<void> {
-  const observer = await enter({ port: server.port, tls: false });
   const client = await enter(door);
   const sleeping = client.query('select pg_sleep(611)').then(
     () => 'it ended',
     (error: unknown) => Reflect.get(Object(error), 'code'),
   );
-  const find =
-    "select count(*)::int as n from pg_stat_activity where query = 'select pg_sleep(611)' and state = 'active'";
-  await until(
-    async () => (await observer.query<{ n: number }>(find)).rows[0]?.n === 1,
-    'the server to sleep',
-  );
-  const key = Buffer.alloc(16);
-  key.writeInt32BE(16, 0);
-  key.writeInt32BE(80877102, 4);
-  key.writeInt32BE(Number(Reflect.get(client, 'processID')), 8);
-  key.writeInt32BE(Number(Reflect.get(client, 'secretKey')), 12);
+  await untilActive(server, 'select pg_sleep(611)');
+  const secret = Buffer.alloc(4);
+  secret.writeInt32BE(Number(Reflect.get(client, 'secretKey')));
   const carrier = await connectAs(door);
-  carrier.send(key);
+  carrier.send(messages.cancel(Number(Reflect.get(client, 'processID')), secret));
   await carrier.receiveAll();
   carrier.end();
   assert.equal(await sleeping, '57014');
   await client.end();
-  await observer.end();
 }
 
 async function connectAs({ port, tls }: Door): Promise<Peer> {

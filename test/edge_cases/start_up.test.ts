@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c, message, server as s } from '../support/messages.ts';
 import { connectTo, fakeServer } from '../support/peers.ts';
+import { untilActive } from '../support/activity.ts';
 import { onlyError, onlySession, testProxy } from '../support/proxies.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
@@ -90,6 +91,7 @@ describe('BackendKeyData', () => {
     const key = replies.find(({ type }) => type === 'K')!.body;
     assert.equal(key.length, 4 + 32);
     client.send(1, c.query('select pg_sleep(60)'));
+    await untilActive(server, 'select pg_sleep(60)');
     const canceller = await connectTo(running);
     canceller.send(c.cancel(key.readInt32BE(0), key.subarray(4)));
     assert.deepEqual(await canceller.receiveAll(), Buffer.alloc(0));
