@@ -40,6 +40,8 @@ async function pairsOf(command: Command, count: number): Promise<{ port: number;
   }));
 }
 
+const major = ({ version }: PostgresServer): number => Number.parseInt(version, 10);
+
 interface Door {
   readonly port: number;
   readonly tls: boolean;
@@ -81,7 +83,7 @@ async function connectAs({ port, tls }: Door): Promise<Peer> {
 }
 
 describe('a configuration file with two servers', { skip: debianMissing }, () => {
-  it('serves PostgreSQL 15 over TLS and PostgreSQL 18 without, cancels on each, and lives on when a third is gone', async () => {
+  it('serves a PostgreSQL of Debian over TLS and that of npm without, cancels on each, and lives on when a third is gone', async () => {
     assert.ok(secure !== null);
     const folder = temporaryDirectory();
     const [config, reportFile] = [path.join(folder, 'pairs.yaml'), path.join(folder, 'report.json')];
@@ -131,8 +133,8 @@ listeners:
       await client.end();
       return answers;
     };
-    assert.deepEqual(await oneByOne(overTls), [{ version: 15 }, { ssl: true }]);
-    assert.deepEqual(await oneByOne(inTheClear), [{ version: 18 }, { ssl: false }]);
+    assert.deepEqual(await oneByOne(overTls), [{ version: major(secure) }, { ssl: true }]);
+    assert.deepEqual(await oneByOne(inTheClear), [{ version: major(plain) }, { ssl: false }]);
     await assert.rejects(enter({ ...overTls, tls: false }), { code: '28000' });
     await assert.rejects(enter({ ...inTheClear, tls: true }), /does not support SSL/);
     await assert.rejects(enter(gone), { code: '08001' });
@@ -171,7 +173,7 @@ listeners:
       const isSecure = session.listener === `127.0.0.1:${overTls.port}`;
       assert.equal(session.upstream, pairs[isSecure ? 0 : 1]!.upstream);
       assert.equal(session.server?.port, isSecure ? secure.port : plain.port);
-      assert.equal(session.server_version?.startsWith(isSecure ? '15.' : '18.'), true);
+      assert.equal(session.server_version?.startsWith((isSecure ? secure : plain).version), true);
       assert.deepEqual(
         [session.wire.client.tls !== null, session.wire.server.tls !== null],
         [isSecure, isSecure],
