@@ -66,6 +66,9 @@ for (const [slow, sender] of [
         assert.ok(time[other] < 100_000, `${other} ${time[other]}`);
       }
       assert.equal(session.time[name], statement.time[name]);
+      const { deferred, writes } = session.wire[slow];
+      assert.ok(deferred > 0 && deferred <= writes, `${deferred} writes of ${writes} deferred`);
+      assert.equal(session.wire[sender].deferred, 0);
       assert.deepEqual(session.undelivered, { R: 0, S: 0 });
     },
   );
