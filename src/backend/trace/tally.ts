@@ -1,4 +1,4 @@
-import type { OperationRecord } from './record.ts';
+import type { OperationRecord, SyncRecord } from './record.ts';
 import { slruDirectory } from './slru.ts';
 
 /** What was done, added up. Pages are by the directory of their SLRU. */
@@ -40,7 +40,7 @@ export function count(tally: Tally, record: OperationRecord): void {
     case 'fdatasync':
       tally.fsyncs += 1;
       tally.fsync_us += record.duration_us;
-      if (isWalSegment(record.path)) {
+      if (isOfWal(record)) {
         tally.wal_fsyncs += 1;
         tally.wal_fsync_us += record.duration_us;
       }
@@ -80,7 +80,11 @@ function increase(counts: Record<string, number>, name: string, by: number): voi
   counts[name] = (counts[name] ?? 0) + by;
 }
 
-/** Timeline, log and segment in 8 hexadecimal digits each (XLogFileName); a new one is still `xlogtemp.PID`. */
-function isWalSegment(path: string | null): boolean {
-  return path !== null && /(?:^|\/)(?:[0-9A-F]{24}(?:\.partial)?|xlogtemp\.\d+)$/.test(path);
+/**
+ * WAL segments are named by timeline, log and segment in 8 hexadecimal digits each (XLogFileName), a new one
+ * `xlogtemp.PID`. PostgreSQL calls fdatasync for nothing else (issue_xlog_fsync).
+ */
+function isOfWal({ type, path }: SyncRecord): boolean {
+  if (path === null) return type === 'fdatasync';
+  return /(?:^|\/)(?:[0-9A-F]{24}(?:\.partial)?|xlogtemp\.\d+)$/.test(path);
 }

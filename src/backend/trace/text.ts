@@ -97,7 +97,7 @@ function clogSentence(clog: ClogCheck): string {
   const { ids, ids_per_page: perPage, different_pages: different, pages, new_pages: begun } = clog;
   const written = `${pages} pages of pg_xact written, ${different} different ones`;
   if (ids === null) {
-    return `${written}; ${begun} begun, of ${perPage} transaction ids each. --connect would tell how many ids.`;
+    return `${written}; ${begun} begun, of ${perPage} transaction ids each (--connect counts these).`;
   }
   const filled = (ids / perPage).toFixed(2);
   return `${written}; ${ids} transaction ids are ${filled} pages of ${perPage}: ${CLOG_VERDICTS[clog.verdict]}.`;
