@@ -40,22 +40,35 @@ export function requireBpftrace(): string {
   }
 }
 
+/** In the script each stands at the beginning of a line of its own. */
+const ATTACH_POINT = /^(?:BEGIN|END|(?:uprobe|uretprobe|tracepoint|interval):\S+)$/gm;
+
 /** A running probes/fsync.bt. */
 export class Bpftrace {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
+  readonly #expected: number;
+  /** How many probes it has found something for; null until it says so. */
+  #attached: number | null = null;
   #problems = '';
 
   /** @param onLine is told each line of its output, as Latin-1 */
   constructor(target: Target, onLine: (line: string) => void) {
+    const program = script(target);
+    this.#expected = program.match(ATTACH_POINT)?.length ?? 0;
     const pids = [target.pid, target.all ? target.postmaster : NOBODY].map(String);
-    this.#child = spawn(PROGRAM, ['-B', 'line', '-f', 'json', '-e', script(target), ...pids], {
+    this.#child = spawn(PROGRAM, ['-B', 'line', '-f', 'json', '-e', program, ...pids], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...LIMITS },
       // Not ended by a Ctrl-C that is meant for us: we end it. When we are gone, its next line ends it.
       detached: true,
     });
-    createInterface({ input: this.#child.stdout!.setEncoding('latin1') }).on('line', onLine);
+    createInterface({ input: this.#child.stdout!.setEncoding('latin1') }).on('line', (line) => {
+      this.#attached ??= attachedProbes(line);
+      // It goes on without what it has not found.
+      if (this.#attached !== null && this.#attached < this.#expected) this.stop();
+      else onLine(line);
+    });
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#problems += text));
     this.#closed = new Promise((resolve) => {
       this.#child.once('error', (error) => {
@@ -78,11 +91,10 @@ export class Bpftrace {
 
   /** Why it has ended, when nobody asked it to. */
   problem(): TraceError {
-    const symbol = /(?:Could not resolve symbol|No probes to attach|not found).*?:(\w+)\s*$/m.exec(
-      this.#problems,
-    );
-    if (symbol !== null) {
-      const message = `the server's program has no function ${symbol[1]}: PostgreSQL 13 or later, with its exported names, is needed`;
+    if (this.#attached !== null && this.#attached < this.#expected) {
+      const message =
+        `${this.#expected - this.#attached} of ${this.#expected} probes have no function in the server's program: ` +
+        'PostgreSQL 13 or later, with its exported names, is needed';
       return new TraceError('TRACE_NO_SYMBOL', message);
     }
     const said = this.#problems.replace(/^.*RLIMIT_MEMLOCK.*\n/m, '').trim();
@@ -97,4 +109,9 @@ export class Bpftrace {
 function script({ postmaster }: Target): string {
   const text = readFileSync(path.join(packageFolder(), 'probes', 'fsync.bt'), 'utf8');
   return text.replaceAll(':POSTGRES:', `:/proc/${postmaster}/exe:`);
+}
+
+function attachedProbes(line: string): number | null {
+  const found = /^\{"type": "attached_probes", "data": \{"probes": (\d+)\}\}/.exec(line);
+  return found === null ? null : Number(found[1]);
 }

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import pg from 'pg';
-import { requireBpftrace } from '../../../src/backend/trace/bpftrace.ts';
+import { Bpftrace, requireBpftrace } from '../../../src/backend/trace/bpftrace.ts';
 import { findTarget } from '../../../src/backend/trace/cluster.ts';
 import type { TraceRecord } from '../../../src/backend/trace/record.ts';
 import type { SummaryRecord } from '../../../src/backend/trace/summary.ts';
@@ -210,5 +210,17 @@ describe('what cannot be traced', { skip: bpftraceMissing }, () => {
   it('is said: a process that is none of PostgreSQL', () => {
     assert.throws(() => findTarget(process.pid, false), { code: 'TRACE_NOT_POSTGRES' });
     assert.throws(() => findTarget(4_194_304, false), { code: 'TRACE_NO_PROCESS' });
+  });
+
+  it('is said: a program without the functions', async () => {
+    const other = start('sleep', ['1000'], { env: process.env });
+    const pid = other.child.pid!;
+    const told: string[] = [];
+    const target = { pid, postmaster: pid, all: true, binary: '', dataDirectory: '', version: '15' };
+    const bpftrace = new Bpftrace(target, (line) => told.push(line));
+    await bpftrace.closed;
+    assert.equal(bpftrace.problem().code, 'TRACE_NO_SYMBOL', bpftrace.problem().message);
+    assert.deepEqual(told, []);
+    other.child.kill();
   });
 });
