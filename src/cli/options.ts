@@ -34,7 +34,7 @@ function refuseUnknown(argv: Arguments, command: string, names: readonly string[
       `unknown flag ${dashes}${name}; ${meant === null ? explained : `did you mean --${meant}?`}`,
     );
   }
-  const [, extra] = argv._;
+  const extra = argv._[command.split(' ').length];
   if (extra !== undefined)
     throw new UsageError(`unexpected "${extra}": ${command} takes flags only; ${explained}`);
   return true;

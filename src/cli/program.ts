@@ -5,6 +5,7 @@ import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
 import { demoCommand } from './demo.ts';
 import { proxyCommand } from './proxy.ts';
+import { traceCommand } from './trace.ts';
 
 const FINE = 0;
 const FAILED = 1;
@@ -30,7 +31,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
 function commandLine(args: readonly string[]): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(), demoCommand()];
+  const commands = [proxyCommand(), demoCommand(), traceCommand()];
   const names = commands.map(({ command }) => command);
   const program = yargs([...args])
     .scriptName('pgnetflow')

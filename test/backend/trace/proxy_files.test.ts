@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { readReport, readStatementLog } from '../../../src/backend/trace/proxy_files.ts';
+import { REPORT_SCHEMA } from '../../../src/report/model.ts';
+import { temporaryDirectory } from '../../support/programs.ts';
+
+const time = { started_at: '1970-01-01T00:00:01.000Z', duration_us: 23 };
+const statement = { seq: 3, query: 'commit', time };
+const expected = {
+  backendPid: 4711,
+  session: 7,
+  seq: 3,
+  query: 'commit',
+  startedUs: 1_000_000,
+  endedUs: 1_000_023,
+};
+
+function file(content: string): string {
+  const name = path.join(temporaryDirectory(), 'file');
+  writeFileSync(name, content);
+  return name;
+}
+
+describe("a proxy's report", () => {
+  const session = { id: 7, backend_pid: 4711, ended_at: null };
+
+  it('names sessions, and statements by backend and time', async () => {
+    const open = { ...statement, seq: 4, time: { ...time, duration_us: null } };
+    const sessions = [
+      { ...session, statements: [statement, open] },
+      { id: 8, backend_pid: null, ended_at: 'x', statements: [statement] },
+    ];
+    const books = await readReport(file(JSON.stringify({ schema: REPORT_SCHEMA, sessions })));
+    assert.deepEqual(books.sessions, [
+      { id: 7, backendPid: 4711, hasEnded: false },
+      { id: 8, backendPid: null, hasEnded: true },
+    ]);
+    assert.deepEqual(books.statements, [expected, { ...expected, seq: 4, endedUs: Infinity }]);
+  });
+
+  it('must be one', async () => {
+    await assert.rejects(readReport('/nowhere/report.json'), { code: 'TRACE_BAD_REPORT', message: /ENOENT/ });
+    await assert.rejects(readReport(file('sessions by bytes')), { message: /is no JSON; write it with/ });
+    await assert.rejects(readReport(file('{"sessions": []}')), { message: /is no report of pgnetflow/ });
+  });
+});
+
+describe("a proxy's statement log", () => {
+  const line = JSON.stringify({ session: 7, backend_pid: 4711, ...statement });
+
+  it('names sessions and statements, too; a line that is being written does not count yet', async () => {
+    const books = await readStatementLog(file(`${line}\n${line.slice(0, 23)}`));
+    assert.deepEqual(books.sessions, [{ id: 7, backendPid: 4711, hasEnded: false }]);
+    assert.deepEqual(books.statements, [expected]);
+  });
+
+  it('must be one', async () => {
+    const wrong = { code: 'TRACE_BAD_REPORT', message: /line 2 is no JSON/ };
+    await assert.rejects(readStatementLog(file(`${line}\nquery: commit\n`)), wrong);
+  });
+});

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { assertGolden } from '../golden.ts';
+import { runCommand } from '../support/command.ts';
+import { temporaryDirectory } from '../support/programs.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..', '..');
+/** What probes/fsync.bt printed on PostgreSQL 15: a table, 70,000 transaction ids, a checkpoint. */
+const RECORDED = path.join(ROOT, 'test', 'golden', 'fsync', 'bpftrace.ndjson');
+
+describe('a wrong command line of trace', () => {
+  const cases: [string[], RegExp][] = [
+    [[], /nothing to trace; give trace fsync/],
+    [['fsnyc'], /unknown trace "fsnyc"; give trace fsync/],
+    [['fsync', '--pdi', '1'], /unknown flag --pdi; did you mean --pid\?/],
+    [['fsync', 'extra'], /unexpected "extra": trace fsync takes flags only/],
+    [['fsync', '--pid', 'x'], /--pid: "x" is no whole number/],
+    [['fsync', '--duration', '0'], /--duration: "0" is no number of seconds/],
+  ];
+  for (const [args, problem] of cases) {
+    it(`is one line and status 2: pgnetflow trace ${args.join(' ')}`, async () => {
+      const { status, stdout, stderr } = await runCommand(['trace', ...args]);
+      assert.deepEqual([status, stdout], [2, '']);
+      assert.match(stderr, /^pgnetflow: [^\n]+\n$/);
+      assert.match(stderr, problem);
+    });
+  }
+});
+
+describe('recorded records', () => {
+  it('make the same report as when they were traced', async () => {
+    const { status, stdout } = await runCommand(['trace', 'fsync', '--records', RECORDED]);
+    assert.equal(status, 0);
+    assertGolden('fsync/report.txt', stdout);
+    assert.ok(stdout.split('\n').every((line) => line.length <= 119));
+  });
+
+  it('are published by name, the summary last', async () => {
+    const { stdout } = await runCommand(['trace', 'fsync', '--json', '--records', RECORDED]);
+    assertGolden('fsync/records.ndjson', stdout);
+  });
+
+  it('make the same report again when they are read by name', async () => {
+    const byName = path.join(ROOT, 'test', 'golden', 'fsync', 'records.ndjson');
+    const { stdout } = await runCommand(['trace', 'fsync', '--records', byName]);
+    assert.equal(stdout, readFileSync(path.join(ROOT, 'test', 'golden', 'fsync', 'report.txt'), 'utf8'));
+  });
+
+  it('are in none of the files that cannot be read, or hold something else', async () => {
+    const missing = await runCommand(['trace', 'fsync', '--records', '/nowhere/records']);
+    assert.deepEqual([missing.status, missing.stdout], [1, '']);
+    assert.match(missing.stderr, /cannot use \/nowhere\/records: ENOENT/);
+    const other = path.join(temporaryDirectory(), 'other');
+    writeFileSync(other, 'hello\n');
+    const { status, stderr } = await runCommand(['trace', 'fsync', '--records', other]);
+    assert.equal(status, 1);
+    assert.match(stderr, /has no record of pgnetflow\.fsync\/1/);
+  });
+});
