@@ -3,10 +3,22 @@ import { nearest } from '../settings/nearest.ts';
 import type { Setting, Settings } from '../settings/setting.ts';
 import { UsageError } from '../settings/usage_error.ts';
 
-/** Declares the flags of a table of settings, and refuses any other. */
-export function declareSettings(builder: Argv, command: string, settings: Settings): Argv {
+/**
+ * Declares the flags of a table of settings, and refuses any other.
+ *
+ * @param positionals names of what the command takes without a flag
+ */
+export function declareSettings(
+  builder: Argv,
+  command: string,
+  settings: Settings,
+  positionals: readonly string[] = [],
+): Argv {
   for (const [name, setting] of Object.entries(settings)) builder.option(name, option(setting));
-  return builder.check((argv) => refuseUnknown(argv, command, Object.keys(settings)), false);
+  return builder.check(
+    (argv) => refuseUnknown(argv, command, [...positionals, ...Object.keys(settings)]),
+    false,
+  );
 }
 
 function option(setting: Setting<unknown>): Options {

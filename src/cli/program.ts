@@ -3,6 +3,7 @@ import { readPackageVersion } from '../package_version.ts';
 import { describeError } from '../run/describe_error.ts';
 import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
+import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { proxyCommand } from './proxy.ts';
 
@@ -30,8 +31,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
 function commandLine(args: readonly string[]): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(), demoCommand()];
-  const names = commands.map(({ command }) => command);
+  const commands = [proxyCommand(), demoCommand(), benchCommand()];
+  const names = commands.map(({ command }) => command.replace(/ .*/, ''));
   const program = yargs([...args])
     .scriptName('pgnetflow')
     .usage('$0 COMMAND\n\nKeeps the books of the network between PostgreSQL clients and servers.')
