@@ -1,7 +1,7 @@
-// One side of a comparison: measures the piece that its parent names, over the channel between them.
-import { measureCost, stepsOf } from './cost.ts';
-import type { RunningPiece } from './piece.ts';
-import { PIECES } from './pieces.ts';
+// Measures the one piece that its parent names, over the channel between them.
+import { allocatedBytes, cpuMs, stepsOf } from './cost.ts';
+import type { Piece } from './piece.ts';
+import { loadKnownPieces } from './pieces.ts';
 
 /** `make`: prepare it and let it be compiled; `time`: one round; `allocate`: what a message allocates. */
 export type Question = { readonly piece: string; readonly what: 'make' | 'time' | 'allocate' };
@@ -9,10 +9,35 @@ export type Question = { readonly piece: string; readonly what: 'make' | 'time' 
 /** The figure in ns of CPU time, or in bytes, per message; 0 for `make`. */
 export type Answer = { readonly figure: number } | { readonly error: string };
 
-/** Short, so that both sides take turns often. */
+/** Short, so that two sides take turns often. */
 const ROUND_MS = 20;
+/** Until V8 has optimized what it finds to be hot. */
+const WARM_UP_MS = 150;
 
-let made: { name: string; messages: number; steps: number; piece: RunningPiece } | null = null;
+/** A piece that is made, proved each time it has run. */
+class Made {
+  readonly name: string;
+  readonly messages: number;
+  readonly steps: number;
+  readonly run: (steps: number) => void;
+
+  constructor(piece: Piece) {
+    const running = piece.make();
+    let done = 0;
+    this.name = piece.name;
+    this.messages = piece.messages;
+    this.run = (steps) => {
+      running.run(steps);
+      done += steps;
+    };
+    stepsOf(this.run, WARM_UP_MS);
+    this.steps = stepsOf(this.run, ROUND_MS);
+    running.check(done);
+  }
+}
+
+const pieces = loadKnownPieces();
+let made: Made | null = null;
 
 process.on('message', (question: Question) => {
   void answer(question).then(
@@ -23,20 +48,13 @@ process.on('message', (question: Question) => {
 process.on('disconnect', () => process.exit());
 
 async function answer({ piece: name, what }: Question): Promise<number> {
-  if (what === 'make' || made?.name !== name) {
-    const found = PIECES.find((piece) => piece.name === name);
+  if (made?.name !== name) {
+    const found = (await pieces).find((piece) => piece.name === name);
     if (found === undefined) throw new Error(`there is no piece "${name}"`);
-    const piece = found.make();
-    const run = (steps: number): void => piece.run(steps);
-    made = { name, messages: found.messages, piece, steps: stepsOf(run, ROUND_MS) };
-    if (what === 'make') return 0;
+    made = new Made(found);
   }
-  const { piece, steps, messages } = made;
-  const run = (times: number): void => piece.run(times);
-  if (what === 'allocate') return (await measureCost(run)).heapBytes / messages;
-  const before = process.cpuUsage();
-  piece.run(steps);
-  // CPU time: what others do on the machine in the meantime is theirs.
-  const { user, system } = process.cpuUsage(before);
-  return ((user + system) * 1000) / (steps * messages);
+  const { run, steps, messages } = made;
+  if (what === 'make') return 0;
+  if (what === 'allocate') return (await allocatedBytes(run, steps)) / messages;
+  return (cpuMs(run, steps) * 1e6) / (steps * messages);
 }

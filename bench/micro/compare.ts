@@ -1,16 +1,16 @@
 // Did a change make a hot piece slower? `npm run bench:compare [-- [BASE] [--only WORD] [--pairs N] [--rounds N]]` builds
 // BASE (a commit; default: the last one, or with a clean work tree the one before it) beside the work tree, lets both do
 // today's micro-benchmarks in turns, and ends with 1 when one got 10 % worse, beyond the noise.
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { hundredths, table, threeDigits } from '../markdown.ts';
 import { spread } from '../statistics.ts';
-import type { Answer, Question } from './child.ts';
 import { judgeAllocation, judgeChange, TOLERANCE } from './judge.ts';
-import { PIECES } from './pieces.ts';
+import { loadPieces } from './pieces.ts';
+import { Side, SideError } from './side.ts';
 
 /** In the source tree: this file runs from dist/bench/micro. */
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
@@ -21,7 +21,8 @@ interface Figures {
   readonly before: number[];
   readonly after: number[];
   readonly allocated: { before: number; after: number };
-  error: string | null;
+  /** Why the base could not do it; null when it could. */
+  unknown: string | null;
 }
 
 process.exitCode = await main();
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
     },
   });
   const [pairs, rounds] = [Number(values.pairs), Number(values.rounds)];
-  const names = PIECES.map(({ name }) => name).filter((name) => name.includes(values.only));
+  const names = (await loadPieces()).map(({ name }) => name).filter((name) => name.includes(values.only));
   if (!(pairs >= 1) || !(rounds >= 1) || names.length === 0 || positionals.length > 1) {
     process.stderr.write('usage: npm run bench:compare -- [BASE] [--only WORD] [--pairs N] [--rounds N]\n');
     return 2;
@@ -88,42 +89,45 @@ function build(tree: string): void {
   });
 }
 
-/** Two fresh processes, so that no single compilation by V8 decides; rounds in turns, so that both meet the same machine. */
+/**
+ * Two fresh processes for each piece, so that no single compilation by V8 decides; rounds in turns, so that both meet the
+ * same machine.
+ */
 async function measurePair(tree: string, all: ReadonlyMap<string, Figures>, rounds: number): Promise<void> {
-  const [before, after] = [tree, ROOT].map((folder) => new Side(path.join(folder, CHILD)));
-  if (before === undefined || after === undefined) return;
-  try {
-    for (const [piece, figures] of all) {
-      try {
-        for (const side of [before, after]) await side.ask({ piece, what: 'make' });
-        for (let round = 0; round < rounds; round += 1) {
-          for (const side of round % 2 === 0 ? [before, after] : [after, before]) {
-            const list = side === before ? figures.before : figures.after;
-            list.push(await side.ask({ piece, what: 'time' }));
-          }
+  for (const [piece, figures] of all) {
+    const before = new Side(path.join(tree, CHILD));
+    const after = new Side(path.join(ROOT, CHILD));
+    try {
+      for (const side of [before, after]) await side.ask({ piece, what: 'make' });
+      for (let round = 0; round < rounds; round += 1) {
+        for (const side of round % 2 === 0 ? [before, after] : [after, before]) {
+          const list = side === before ? figures.before : figures.after;
+          list.push(await side.ask({ piece, what: 'time' }));
         }
-        // The least: a compilation in between allocates, too.
-        const { allocated } = figures;
-        allocated.before = Math.min(allocated.before, await before.ask({ piece, what: 'allocate' }));
-        allocated.after = Math.min(allocated.after, await after.ask({ piece, what: 'allocate' }));
-      } catch (error) {
-        figures.error = error instanceof Error ? error.message : String(error);
       }
+      // The least: a compilation in between allocates, too.
+      const { allocated } = figures;
+      allocated.before = Math.min(allocated.before, await before.ask({ piece, what: 'allocate' }));
+      allocated.after = Math.min(allocated.after, await after.ask({ piece, what: 'allocate' }));
+    } catch (error) {
+      // What today's side cannot do is a failure.
+      if (!(error instanceof SideError) || error.side === after) throw error;
+      figures.unknown = error.message;
+    } finally {
+      before.end();
+      after.end();
     }
-  } finally {
-    before.end();
-    after.end();
   }
 }
 
 /** @returns exit status */
 function report(base: string, all: ReadonlyMap<string, Figures>): number {
   let worse = 0;
-  let failed = 0;
-  const rows = [...all].map(([name, { before, after, allocated, error }]) => {
-    if (error !== null) {
-      failed += 1;
-      return [name, '–', '–', '–', '–', '–', `not compared: ${error}`];
+  let unknown = 0;
+  const rows = [...all].map(([name, { before, after, allocated, unknown: reason }]) => {
+    if (reason !== null) {
+      unknown += 1;
+      return [name, '–', '–', '–', '–', '–', `not compared: ${base}: ${reason}`];
     }
     const time = judgeChange(before, after);
     const allocation = judgeAllocation(allocated.before, allocated.after);
@@ -139,49 +143,16 @@ function report(base: string, all: ReadonlyMap<string, Figures>): number {
       isWorse ? 'WORSE' : time.verdict === 'better' || allocation === 'better' ? 'better' : 'same',
     ];
   });
-  const head = ['piece', `ns, ${base}`, 'ns, now', 'ratio', 'noise', 'heap bytes', 'verdict'];
+  const head = ['piece', `ns, ${base}`, 'ns, now', 'ratio', 'noise', 'bytes allocated', 'verdict'];
   const sum =
     `${worse} of ${all.size} got more than ${TOLERANCE * 100} % worse beyond the noise` +
-    (failed === 0 ? '.' : `; ${failed} could not be compared.`);
+    (unknown === 0 ? '.' : `; ${unknown} could not be compared.`);
   process.stdout.write(`${table(head, rows)}\n\nCPU time and memory per message, in turns. ${sum}\n`);
-  return worse > 0 || failed > 0 ? 1 : 0;
-}
-
-/** One of the two processes. */
-class Side {
-  readonly #child: ChildProcess;
-  readonly #file: string;
-
-  constructor(file: string) {
-    this.#file = file;
-    this.#child = fork(file, [], { execArgv: ['--expose-gc', '--max-semi-space-size=64'] });
-  }
-
-  async ask(question: Question): Promise<number> {
-    const answer = await new Promise<Answer>((resolve) => {
-      const gone = (): void => resolve({ error: `${this.#file} has ended` });
-      if (!this.#child.connected) {
-        gone();
-        return;
-      }
-      this.#child.once('exit', gone);
-      this.#child.once('message', (message: Answer) => {
-        this.#child.off('exit', gone);
-        resolve(message);
-      });
-      this.#child.send(question);
-    });
-    if ('error' in answer) throw new Error(answer.error);
-    return answer.figure;
-  }
-
-  end(): void {
-    if (this.#child.connected) this.#child.disconnect();
-  }
+  return worse > 0 ? 1 : 0;
 }
 
 function noFigures(): Figures {
-  return { before: [], after: [], allocated: { before: Infinity, after: Infinity }, error: null };
+  return { before: [], after: [], allocated: { before: Infinity, after: Infinity }, unknown: null };
 }
 
 function git(...args: readonly string[]): string {

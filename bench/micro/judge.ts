@@ -27,10 +27,12 @@ export function judgeChange(before: readonly number[], after: readonly number[])
   return { ratio, noise, verdict };
 }
 
-/** Bytes allocated per message hardly vary; what is below a byte is not of the message. */
+const SLACK_BYTES = 4;
+
+/** Bytes allocated per message hardly vary; what is below the smallest object is not of the message. */
 export function judgeAllocation(before: number, after: number): Judgement['verdict'] {
-  if (after > before * (1 + TOLERANCE) + 1) return 'worse';
-  return before > after * (1 + TOLERANCE) + 1 ? 'better' : 'same';
+  if (after > before * (1 + TOLERANCE) + SLACK_BYTES) return 'worse';
+  return before > after * (1 + TOLERANCE) + SLACK_BYTES ? 'better' : 'same';
 }
 
 function noiseOf(figures: readonly number[], median: number): number {

@@ -1,8 +1,7 @@
 import net from 'node:net';
-import type { LegListener } from '../../src/relay/leg.ts';
-import { Leg } from '../../src/relay/leg.ts';
-import { Pump } from '../../src/relay/pump.ts';
-import { ReplyBooks, UnreadReplyBooks } from '../../src/proxy/session_books.ts';
+import { Leg, type LegListener } from '../../src/relay/leg.ts';
+import { type DirectionBooks, Pump } from '../../src/relay/pump.ts';
+import { ReplyBooks } from '../../src/proxy/session_books.ts';
 import { Throttle } from '../../src/proxy/throttle.ts';
 import { message } from './messages.ts';
 import type { Piece } from './piece.ts';
@@ -23,11 +22,15 @@ class RoomySocket extends net.Socket {
 
 const LISTENER: LegListener = { read: () => true, ended: () => undefined, closed: () => undefined };
 
-/** The relay in memory: what happens between a read of a COPY and its write, with books and without. */
+/** The relay in memory: what happens between a read of a COPY and its write, with books. */
 export const pump: readonly Piece[] = [
-  { name: 'with the books', isOn: true },
-  { name: 'accounting off', isOn: false },
-].map(({ name, isOn }): Piece => {
+  pumpPiece('with the books', (books, to) => new ReplyBooks(books, null, new Throttle(books, to))),
+];
+
+export function pumpPiece(
+  name: string,
+  booksOf: (session: Books['session'], to: Leg) => DirectionBooks,
+): Piece {
   const bytes = ROW_BYTES * ROWS_PER_CHUNK;
   return {
     name: `relay pump, COPY of 1 KB rows in chunks of 8 KiB, ${name}`,
@@ -41,8 +44,7 @@ export const pump: readonly Piece[] = [
       const { session } = books;
       const from = new Leg(() => new RoomySocket(), session.wire.server, LISTENER);
       const to = new Leg(() => socket, session.wire.client, LISTENER);
-      const Chosen = isOn ? ReplyBooks : UnreadReplyBooks;
-      const relay = new Pump(from, to, new Chosen(session, null, new Throttle(session, to)));
+      const relay = new Pump(from, to, booksOf(session, to));
       // Larger than what is read, as the buffer of a socket is.
       const buffer = Buffer.alloc(64 * 1024, message('d', Buffer.alloc(ROW_BYTES - 5)));
       return {
@@ -59,4 +61,4 @@ export const pump: readonly Piece[] = [
       };
     },
   };
-});
+}

@@ -54,11 +54,11 @@ describe('a comparison of two sides', () => {
     assert.throws(() => judgeChange([], [1]), /not measured/);
   });
 
-  it('takes a new allocation per message for worse, and a fraction of a byte for nothing', () => {
-    assert.equal(judgeAllocation(0, 0.9), 'same');
+  it('takes a new allocation per message for worse, and what is no object for nothing', () => {
+    assert.equal(judgeAllocation(0, 3), 'same');
     assert.equal(judgeAllocation(0, 16), 'worse');
     assert.equal(judgeAllocation(100, 108), 'same');
-    assert.equal(judgeAllocation(100, 112), 'worse');
-    assert.equal(judgeAllocation(112, 100), 'better');
+    assert.equal(judgeAllocation(100, 115), 'worse');
+    assert.equal(judgeAllocation(115, 100), 'better');
   });
 });
