@@ -5,9 +5,10 @@ import { client, server } from '../support/messages.ts';
 import { acceptTls, encrypt } from '../support/tls_peers.ts';
 import { onlySession, openSession, testProxy, greeting } from '../support/proxies.ts';
 import { CountingClient } from '../support/counting_client.ts';
-import { connectTo, fakeServer, until } from '../support/peers.ts';
+import { connectTo, fakeServer } from '../support/peers.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 
 const timeout = 30_000;
 const OFF = { accounting: 'off' } as const;
