@@ -18,11 +18,11 @@ export interface Child {
 /** The programs that we started: all are stopped, by their pids, however the benchmark ends. */
 export class Children {
   readonly #running = new Set<ChildProcess>();
-  readonly #directory: string;
+  /** Takes what the programs print and write. */
+  readonly directory: string;
 
-  /** @param directory takes what the programs print */
   constructor(directory: string) {
-    this.#directory = directory;
+    this.directory = directory;
     process.on('exit', () => {
       for (const child of this.#running) child.kill('SIGKILL');
     });
@@ -39,10 +39,10 @@ export class Children {
     args: readonly string[],
     options: SpawnOptions = {},
   ): Promise<Child> {
-    const log = path.join(this.#directory, `${name}.log`);
+    const log = path.join(this.directory, `${name}.log`);
     const output = openSync(log, 'w');
     const child = spawn(program, args, {
-      cwd: this.#directory,
+      cwd: this.directory,
       stdio: ['ignore', output, output],
       ...options,
     });
@@ -59,13 +59,23 @@ export class Children {
   }
 
   /**
-   * Runs a program to its end.
+   * Runs a program to its end in the directory.
    *
+   * @param environment what it finds besides our own
    * @returns what it printed
    * @throws when it fails or takes longer than `timeoutMs`, with what it printed
    */
-  async run(program: string, args: readonly string[], timeoutMs: number): Promise<string> {
-    const child = spawn(program, args, { cwd: this.#directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  async run(
+    program: string,
+    args: readonly string[],
+    timeoutMs: number,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const child = spawn(program, args, {
+      cwd: this.directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
     this.#running.add(child);
     let printed = '';
     const keep = (text: string): void => {

@@ -8,8 +8,8 @@ const TICKS_PER_SECOND = ticksPerSecond();
 const STAT = { parent: 1, user: 11, system: 12, childrenUser: 13, childrenSystem: 14 } as const;
 
 /**
- * CPU seconds that a process and all its descendants have used, user and system time, in steps of a clock tick
- * (10 ms). Null where there is no /proc.
+ * CPU seconds that a process, its descendants, and its children that have ended have used, user and system time. Null
+ * where there is no /proc.
  */
 export function treeCpuSeconds(pid: number): number | null {
   if (TICKS_PER_SECOND === null) return null;
@@ -18,11 +18,14 @@ export function treeCpuSeconds(pid: number): number | null {
     for (let at = each; at > 1; at = processes.get(at)?.[STAT.parent] ?? 0) if (at === pid) return true;
     return false;
   };
-  let ticks = 0;
+  let seconds = 0;
   for (const [each, fields] of processes) {
-    if (fields !== null && isInTree(each)) ticks += fields[STAT.user]! + fields[STAT.system]!;
+    if (fields === null || !isInTree(each)) continue;
+    seconds += scheduledSeconds(each) ?? (fields[STAT.user]! + fields[STAT.system]!) / TICKS_PER_SECOND;
   }
-  return ticks / TICKS_PER_SECOND;
+  const own = processes.get(pid);
+  const ended = own === null || own === undefined ? 0 : own[STAT.childrenUser]! + own[STAT.childrenSystem]!;
+  return seconds + ended / TICKS_PER_SECOND;
 }
 
 /** CPU seconds of all our own child processes that have ended; 0 where there is no /proc. */
@@ -36,6 +39,22 @@ export function endedChildrenCpuSeconds(): number {
 export function ownCpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
+}
+
+/**
+ * The same of one process and its threads in nanoseconds, from the scheduler: a tick is 10 ms, as long as a proxy needs
+ * for 10 MB. Null where the kernel does not tell (it needs CONFIG_SCHED_INFO), and for a process that is gone.
+ */
+function scheduledSeconds(pid: number): number | null {
+  try {
+    let nanoseconds = 0;
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      nanoseconds += Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1'), 10);
+    }
+    return nanoseconds / 1e9;
+  } catch {
+    return null;
+  }
 }
 
 function allPids(): number[] {

@@ -16,10 +16,14 @@ export interface Environment {
   readonly node: string;
   readonly postgres: string;
   readonly pgbench: string | null;
+  readonly openssl: string | null;
 }
 
 export function readEnvironment(server: PostgresServer): Environment {
-  const pgbench = findProgram('pgbench');
+  const version = (name: string, flag?: string): string | null => {
+    const program = findProgram(name);
+    return program === null ? null : programVersion(program, flag);
+  };
   const cpus = os.cpus();
   return {
     date: new Date().toISOString(),
@@ -30,7 +34,8 @@ export function readEnvironment(server: PostgresServer): Environment {
     load: os.loadavg()[0] ?? 0,
     node: process.versions.node,
     postgres: server.version,
-    pgbench: pgbench === null ? null : programVersion(pgbench),
+    pgbench: version('pgbench'),
+    openssl: version('openssl', 'version'),
   };
 }
 

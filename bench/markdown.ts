@@ -23,7 +23,7 @@ export function hundredths(value: number): string {
 
 /** Three digits that mean something: `0.0123`, `12.3`, `12345`. */
 export function threeDigits(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
 function pad(text: string, width: number, column: number): string {

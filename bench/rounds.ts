@@ -1,7 +1,7 @@
 import type { Children } from './children.ts';
 import { treeCpuSeconds } from './cpu.ts';
-import type { Sample, Skipped } from './model.ts';
-import type { Target } from './targets/targets.ts';
+import type { Endpoint, Sample, Skipped } from './model.ts';
+import { endpointFor, type Target } from './targets/targets.ts';
 import type { Workload } from './workloads/workload.ts';
 
 /**
@@ -9,6 +9,19 @@ import type { Workload } from './workloads/workload.ts';
  * are filled. No less in a quick run, where half-compiled code would be all that is measured.
  */
 const WARM_UP = 1 / 10;
+
+/** Rounds that are run even when time is up: with fewer there is no spread. */
+const LEAST_ROUNDS = 2;
+
+export interface Plan {
+  readonly rounds: number;
+  /** Of a full run's work. */
+  readonly size: number;
+  /** When to start no further round, by `performance.now()`; never unless given. */
+  readonly endByMs?: number;
+  /** The process of PostgreSQL; null where its CPU time is not wanted. */
+  readonly serverPid?: number;
+}
 
 export interface Results {
   readonly samples: readonly Sample[];
@@ -18,12 +31,12 @@ export interface Results {
 /**
  * Puts one workload on all targets, in rounds that run to and fro (direct, proxy, proxy, direct, …): whatever else the
  * machine does in the meantime, and the order itself, meets all targets alike. A target that fails is left out from
- * there on.
+ * there on; rounds for which there is no time left are named.
  */
 export async function measureInRounds(
   workload: Workload,
   targets: readonly Target[],
-  { rounds, size }: { readonly rounds: number; readonly size: number },
+  { rounds, size, endByMs = Infinity, serverPid }: Plan,
   children: Children,
   progress: (line: string) => void,
 ): Promise<Results> {
@@ -32,10 +45,11 @@ export async function measureInRounds(
   const failed = new Set<Target>();
   const work = workload.work * size;
 
-  const attempt = async (target: Target, run: () => Promise<void>): Promise<void> => {
-    if (failed.has(target)) return;
+  const attempt = async (target: Target, run: (at: Endpoint) => Promise<void>): Promise<void> => {
+    const endpoint = endpointFor(target, workload.tls === true);
+    if (failed.has(target) || endpoint === null) return;
     try {
-      await run();
+      await run(endpoint);
     } catch (error) {
       failed.add(target);
       const reason = error instanceof Error ? error.message : String(error);
@@ -45,24 +59,32 @@ export async function measureInRounds(
   };
 
   for (const target of targets) {
-    await attempt(target, async () => {
-      await workload.measure(target.endpoint, workload.work * WARM_UP, children);
+    await attempt(target, async (at) => {
+      await workload.measure(at, workload.work * WARM_UP, children);
     });
   }
+  const startedAtMs = performance.now();
   for (let round = 1; round <= rounds; round += 1) {
+    const nowMs = performance.now();
+    const roundMs = (nowMs - startedAtMs) / (round - 1);
+    if (round > LEAST_ROUNDS && nowMs + roundMs > endByMs) {
+      const reason = `${round - 1} of ${rounds} rounds, for its time was up`;
+      skipped.push({ what: workload.name, reason, failed: false });
+      break;
+    }
     for (const target of round % 2 === 1 ? targets : targets.toReversed()) {
-      await attempt(target, async () => {
-        const cpu = (): number | null => (target.pid === null ? null : treeCpuSeconds(target.pid));
-        const before = cpu();
-        const measurement = await workload.measure(target.endpoint, work, children);
-        const after = cpu();
-        const targetCpuSeconds = before === null || after === null ? null : after - before;
+      await attempt(target, async (at) => {
+        const targetCpu = cpuMeter(target.pid);
+        const serverCpu = cpuMeter(serverPid ?? null);
+        const measurement = await workload.measure(at, work, children);
+        const [targetCpuSeconds, serverCpuSeconds] = [targetCpu(), serverCpu()];
         samples.push({
           workload: workload.name,
           target: target.name,
           round,
           ...measurement,
           targetCpuSeconds,
+          serverCpuSeconds,
         });
         const { value } = measurement;
         progress(
@@ -72,4 +94,14 @@ export async function measureInRounds(
     }
   }
   return { samples, skipped };
+}
+
+/** @returns tells the CPU seconds that a process and its descendants have used since; null where that is not known */
+function cpuMeter(pid: number | null): () => number | null {
+  const now = (): number | null => (pid === null ? null : treeCpuSeconds(pid));
+  const before = now();
+  return () => {
+    const after = now();
+    return before === null || after === null ? null : after - before;
+  };
 }

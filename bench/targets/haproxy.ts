@@ -7,7 +7,7 @@ export const haproxy: Relay = {
   program: 'haproxy',
   debianPackage: 'haproxy',
   versionFlag: '-v',
-  files: (listen, upstream) => ({
+  files: ({ listen, upstream }) => ({
     'haproxy.cfg': `global
   nbthread 1
 defaults
@@ -20,5 +20,5 @@ listen postgresql
   server upstream ${format(upstream)}
 `,
   }),
-  args: (_listen, _upstream, directory) => ['-db', '-f', path.join(directory, 'haproxy.cfg')],
+  args: ({ directory }) => ['-db', '-f', path.join(directory, 'haproxy.cfg')],
 };

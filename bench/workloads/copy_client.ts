@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import type { Endpoint } from '../model.ts';
 import { LOGIN, RUN_TIMEOUT_MS } from './workload.ts';
 
 /** ReadyForQuery outside a transaction: what every answer ends with, and what the rows here never hold. */
 const READY = Buffer.from('Z\0\0\0\x05I', 'latin1');
+/** Length 8, code 1234.5679. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const READ_BYTES = 256 * 1024;
 const ERROR_RESPONSE = 0x45;
 const COPY_IN_RESPONSE = 0x47;
@@ -24,7 +27,8 @@ interface Answer {
  * last bytes only, so that the way to the server is what is measured.
  */
 export class CopyClient {
-  readonly #socket: net.Socket;
+  #socket: net.Socket;
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #tail = Buffer.alloc(READY.length);
   #answer: Answer = noAnswer();
   #isComplete: (answer: Answer) => boolean = () => false;
@@ -32,19 +36,20 @@ export class CopyClient {
   #broken: ((error: Error) => void) | null = null;
 
   private constructor(at: Endpoint) {
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const { host, port } = at;
     this.#socket = net.connect({
-      ...at,
+      host,
+      port,
       noDelay: true,
-      onread: { buffer, callback: (bytes) => this.#read(buffer, bytes) },
+      // TLS takes the socket over and does the reading.
+      ...(at.tls !== true && { onread: this.#onRead }),
     });
-    this.#socket.setTimeout(RUN_TIMEOUT_MS, () => this.#socket.destroy(new Error('no answer in time')));
-    this.#socket.on('error', (error) => this.#broken?.(error));
-    this.#socket.on('close', () => this.#broken?.(new Error('the connection was closed')));
+    this.#watch();
   }
 
   static async connect(at: Endpoint): Promise<CopyClient> {
     const client = new CopyClient(at);
+    if (at.tls === true) await client.#secure();
     await client.#ask(startupMessage(), client.#ready);
     return client;
   }
@@ -84,6 +89,30 @@ export class CopyClient {
 
   end(): void {
     this.#socket.end(Buffer.from('X\0\0\0\x04', 'latin1'));
+  }
+
+  async #secure(): Promise<void> {
+    const raw = this.#socket;
+    raw.write(SSL_REQUEST);
+    const [answer]: unknown[] = await once(raw, 'data');
+    if (!(answer instanceof Buffer) || answer.toString() !== 'S') throw new Error('no TLS there');
+    const socket = tls.connect({ socket: raw, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    this.#socket = socket;
+    this.#watch();
+    socket.on('data', (chunk: Buffer) => this.#read(chunk, chunk.length));
+  }
+
+  #watch(): void {
+    const socket = this.#socket;
+    socket.setTimeout(RUN_TIMEOUT_MS, () => socket.destroy(new Error('no answer in time')));
+    socket.on('error', (error) => this.#broken?.(error));
+    socket.on('close', () => this.#broken?.(new Error('the connection was closed')));
+  }
+
+  get #onRead(): net.OnReadOpts {
+    const buffer = this.#buffer;
+    return { buffer, callback: (bytes) => this.#read(buffer, bytes) };
   }
 
   readonly #ready = (): boolean => this.#tail.equals(READY);

@@ -3,6 +3,7 @@ import { readPackageVersion } from '../package_version.ts';
 import { describeError } from '../run/describe_error.ts';
 import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
+import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { proxyCommand } from './proxy.ts';
 import { traceCommand } from './trace.ts';
@@ -31,7 +32,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
 function commandLine(args: readonly string[]): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(), demoCommand(), traceCommand()];
+  const commands = [proxyCommand(), demoCommand(), benchCommand(), traceCommand()];
   const names = commands.map(({ command }) => command);
   const program = yargs([...args])
     .scriptName('pgnetflow')

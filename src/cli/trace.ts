@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import { readTraceSettings, TRACE_SETTINGS } from '../settings/trace_settings.ts';
-import { UsageError } from '../settings/usage_error.ts';
+import { type Command, group } from './group.ts';
 import { declareSettings } from './options.ts';
 
 const NAME = 'trace';
@@ -8,27 +8,10 @@ const WHAT = 'fsync';
 
 /** `pgnetflow trace fsync`. */
 export function traceCommand() {
-  return {
-    command: NAME,
-    describe: 'Trace the fsyncs of PostgreSQL processes, by statement (trace fsync)',
-    builder: (builder: Argv): Argv =>
-      builder
-        .usage(`$0 ${NAME} ${WHAT} --pid PID | --session ID | --all [flags]`)
-        .command(fsyncCommand())
-        .command(
-          '$0',
-          false,
-          (rest) => rest,
-          ({ _: [, given] }) => {
-            const problem = given === undefined ? 'nothing to trace' : `unknown trace "${given}"`;
-            throw new UsageError(`${problem}; give ${NAME} ${WHAT}`);
-          },
-        ),
-    handler: (): void => undefined,
-  };
+  return group(NAME, 'Trace the fsyncs of PostgreSQL processes, by statement (trace fsync)', fsyncCommand());
 }
 
-function fsyncCommand() {
+function fsyncCommand(): Command {
   return {
     command: WHAT,
     describe: 'fsyncs, opens and SLRU page writes, each booked to a statement',

@@ -6,8 +6,11 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 export interface ClientAddress {
   readonly host: string;
   readonly port: number;
-  readonly user: string;
-  readonly database: string;
+  readonly user?: string;
+  readonly database?: string;
+  readonly password?: string;
+  /** No TLS unless given. */
+  readonly ssl?: pg.ClientConfig['ssl'];
 }
 
 /** One session of the experiment: what psql is in the original. */
@@ -27,10 +30,16 @@ export class DemoClient {
     name: string,
     onLost: (error: Error) => void,
   ): Promise<DemoClient> {
-    const client = new pg.Client({ ...address, application_name: name, ssl: false });
+    const client = new pg.Client({ ssl: false, ...address, application_name: name });
     client.on('error', onLost);
     await client.connect();
     return new DemoClient(client);
+  }
+
+  /** What it has logged in with, which may come from ~/.pgpass; null when there is none. */
+  get password(): string | null {
+    const { password } = this.#client;
+    return typeof password === 'string' ? password : null;
   }
 
   async query(sql: string): Promise<void> {

@@ -11,7 +11,7 @@ import { BINDING_HINT, bindingFailed, endDetail, endReason } from './ending.ts';
 import { type CancelRequest, Negotiation, type Opening, type StartupMessage } from './negotiation.ts';
 import type { ConnectionOptions, Tap } from './options.ts';
 import { answer, bookOwn } from './own_bytes.ts';
-import { ReplyBooks, RequestBooks } from './session_books.ts';
+import { ReplyBooks, RequestBooks, UnreadReplyBooks, UnreadRequestBooks } from './session_books.ts';
 import { SQLSTATE, type Sqlstate } from './sqlstate.ts';
 import { Throttle } from './throttle.ts';
 
@@ -204,9 +204,11 @@ export class Connection {
         : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
     const tap = session.passthrough ? null : this.#tap;
     const throttle = new Throttle(session, leg);
+    const [Requests, Replies] =
+      session.accounting === 'off' ? [UnreadRequestBooks, UnreadReplyBooks] : [RequestBooks, ReplyBooks];
     const books = {
-      R: new RequestBooks(session, tap, throttle),
-      S: new ReplyBooks(session, tap, throttle),
+      R: new Requests(session, tap, throttle),
+      S: new Replies(session, tap, throttle),
     };
     session.undelivered.R = 0;
     const events = {

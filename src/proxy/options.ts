@@ -4,7 +4,7 @@ import type { Address } from '../relay/address.ts';
 import type { Network } from '../relay/networks.ts';
 import type { ClientTls } from '../relay/client_tls.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
-import type { Session, SessionLimits } from '../session/session.ts';
+import type { Accounting, Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
 /** Sees the bytes of a session as they pass, for a trace. The buffers are valid during the call only. */
@@ -38,6 +38,8 @@ export interface ListenerOptions {
 
 /** What holds for all listeners together. */
 export interface ProxyOptions extends SessionLimits {
+  /** Off: the bare relay; nothing is read beyond what opens a connection. */
+  readonly accounting: Accounting;
   /** Statements that all sessions together keep, ended ones included. */
   readonly maxStatementsInAll: number;
   /** Ended sessions kept for the report; smaller ones are added up. */
@@ -70,6 +72,7 @@ export const LISTENER_DEFAULTS = {
 
 /** What a proxy does unless told otherwise. */
 export const PROXY_DEFAULTS = {
+  accounting: 'on',
   maxQueryBytes: 4096,
   maxStatementsKept: 200,
   maxStatementsInAll: 10_000,

@@ -205,6 +205,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     const now = this.#clock.now();
     const session = new Session(this.#sessions, clientEndpoint(socket, address), this.#limits, this, now);
     session.entrance = entrance;
+    session.accounting = this.#options.accounting;
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
     const fromBalancer = balancers.has(socket.remoteAddress, 'path' in address);

@@ -73,3 +73,25 @@ export class ReplyBooks extends SessionBooks implements DirectionBooks {
     this.session.undelivered.S = bytes;
   }
 }
+
+/** Direction R of a session with accounting off: bytes, reads, writes and stalls are all that is known of it. */
+export class UnreadRequestBooks extends RequestBooks {
+  override read(_buffer: Buffer, bytes: number): void {
+    this.session.unreadFromClient(bytes);
+  }
+
+  override handedOn(): void {
+    // No statement ends here.
+  }
+}
+
+/** Direction S of a session with accounting off. */
+export class UnreadReplyBooks extends ReplyBooks {
+  override read(_buffer: Buffer, bytes: number): void {
+    this.session.unreadFromServer(bytes);
+  }
+
+  override handedOn(): void {
+    // No statement ends here.
+  }
+}

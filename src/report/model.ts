@@ -148,6 +148,8 @@ export interface SessionRecord extends SessionIdentity {
   protocol: string | null;
   /** `passthrough`: client and server spoke TLS with each other, so that all bytes are `opaque`; null otherwise. */
   encrypted: 'passthrough' | null;
+  /** `off`: relayed unread, by `--accounting off`, so that all bytes are `opaque` and there are no statements. */
+  accounting: 'on' | 'off';
   server_version: string | null;
   started_at: string;
   ended_at: string | null;

@@ -36,6 +36,7 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     via: session.via === null ? null : { ...session.via },
     protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
     encrypted: session.passthrough ? 'passthrough' : null,
+    accounting: session.accounting,
     server_version: facts.parameters.get('server_version') ?? null,
     started_at: clock.timestamp(session.startedAt),
     ended_at: session.endedAt === null ? null : clock.timestamp(session.endedAt),

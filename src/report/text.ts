@@ -41,7 +41,7 @@ const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
   { name: 'idle', align: 'right', cell: ({ time }) => formatDuration(time.idle_us) },
   { name: 'c-stall', align: 'right', cell: ({ time }) => formatDuration(time.client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ time }) => formatDuration(time.server_stall_us) },
-  { name: 'books', align: 'left', cell: ({ balanced }) => (balanced ? 'balanced' : 'UNBALANCED') },
+  { name: 'books', align: 'left', cell: booksCell },
   { name: 'kernel', align: 'left', cell: ({ kernel }) => kernel.verdict },
 ];
 
@@ -253,6 +253,11 @@ function placedStatements(report: ReportRecord): Placed[] {
       return { session, statement, durationUs };
     }),
   );
+}
+
+function booksCell({ balanced, accounting }: SessionRecord): string {
+  if (!balanced) return 'UNBALANCED';
+  return accounting === 'off' ? 'off' : 'balanced';
 }
 
 function activeUs({ time }: SessionRecord): number {

@@ -141,6 +141,7 @@ function listenerOptions(settings: ListenerSettings, tls: TlsFiles): ListenerSta
 function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): ProxyOptions {
   const { statementLog, live, trace } = outputs;
   return {
+    accounting: settings.accounting,
     maxQueryBytes: settings['max-query-bytes'],
     maxStatementsKept: settings['max-statements-kept'],
     maxStatementsInAll: settings['max-statements-in-all'],

@@ -92,6 +92,15 @@ export abstract class Direction implements MessageSink {
     this.#framer.scan(buffer, from, to);
   }
 
+  /** Books one read of so many bytes that nobody looks at. */
+  relayUnread(bytes: number): void {
+    this.bytes += bytes;
+    this.#firstOwner = this.conversation.accounts.opaque;
+    const flow = this.flowOf(this.#firstOwner);
+    flow.bytes += bytes;
+    flow.reads += 1;
+  }
+
   /** Books one write of the chunk that was scanned last. */
   wrote(): void {
     if (this.#unownedReads > 0) this.#unownedWrites += 1;

@@ -29,6 +29,9 @@ export interface TlsTotals {
   readonly overheadOut: number;
 }
 
+/** `off`: what passes is relayed unread and is `opaque`, so that there are no statements. */
+export type Accounting = 'on' | 'off';
+
 /** Bytes and socket operations of one leg. Bytes are in the clear: before TLS, or inside of it. */
 export interface LegTotals {
   in: number;
@@ -105,6 +108,8 @@ export class Session {
   violation: Violation | null = null;
   /** The two sides speak TLS with each other through us: nothing can be read. */
   passthrough = false;
+  /** Whether what passes is read; to be set before the session starts. */
+  accounting: Accounting = 'on';
   readonly wire = { client: noTraffic(), server: noTraffic() };
   /** Bytes read from one side that the other has not taken yet, or never will, for it has gone. */
   readonly undelivered = { R: 0, S: 0 };
@@ -150,9 +155,13 @@ export class Session {
     const { accounts } = this.#conversation;
     this.#conversation.now = now;
     this.startup = message;
-    this.#conversation.expect(Expectation.Startup, accounts.startup);
-    this.#requests.untyped(accounts.startup, message.packet.length, reads);
-    if (message.protocolMajor !== 3) this.#turnOpaque();
+    if (this.accounting === 'off') {
+      this.#requests.untyped(accounts.opaque, message.packet.length, reads);
+    } else {
+      this.#conversation.expect(Expectation.Startup, accounts.startup);
+      this.#requests.untyped(accounts.startup, message.packet.length, reads);
+    }
+    if (this.accounting === 'off' || message.protocolMajor !== 3) this.#turnOpaque();
     if (rest.length > 0) this.#requests.scan(rest, 0, rest.length, 0);
   }
 
@@ -196,6 +205,15 @@ export class Session {
     if (this.wire.server.tls !== null) this.#locate(this.wire.server.tls, finished);
     this.#closeAll(finished, now);
     if (this.#idleSince === 0 && this.#conversation.queue.empty) this.#idleSince = now;
+  }
+
+  /** With accounting off: one read from the client, one from the server. */
+  unreadFromClient(bytes: number): void {
+    this.#requests.relayUnread(bytes);
+  }
+
+  unreadFromServer(bytes: number): void {
+    this.#replies.relayUnread(bytes);
   }
 
   /** The client does not take what the server has sent. */

@@ -9,6 +9,8 @@ const UNITS: Readonly<Record<Unit, string>> = {
   sessions: 'sessions',
   fingerprints: 'fingerprints',
   rows: 'rows',
+  rounds: 'rounds',
+  sql: 'SQL',
   connections: 'connections',
   cancels: 'cancel requests',
   address: 'address',

@@ -8,10 +8,20 @@ import { type Sources, resolveSettings } from './resolve.ts';
 import { type Settings, type Values, integer, setting } from './setting.ts';
 import { UsageError } from './usage_error.ts';
 
+export const ACCOUNTING = ['on', 'off'] as const;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** The settings that hold for all listeners together. */
 const PROCESS_SETTINGS = {
+  accounting: setting('value', {
+    group: 'Results',
+    placeholder: 'STATE',
+    unit: 'name',
+    describe:
+      'on; off: relay without reading: the report has bytes, reads, writes and stalls of each session, and no statements',
+    default: PROXY_DEFAULTS.accounting,
+    parse: choice(ACCOUNTING),
+  }),
   report: setting('value', {
     group: 'Results',
     placeholder: 'FORMAT',
@@ -162,8 +172,23 @@ export function readProxySettings(
   const sources = { flags, environment, config };
   const listeners = readListeners(sources);
   const settings = resolveSettings(PROCESS_SETTINGS, sources);
+  checkAccounting(settings);
   checkOutputs(settings);
   return { ...settings, listeners };
+}
+
+/**
+ * Refuses to write down what is never read.
+ *
+ * @throws {UsageError} naming the way out
+ */
+function checkAccounting(settings: Values<typeof PROCESS_SETTINGS>): void {
+  if (settings.accounting === 'on') return;
+  const unused = (['live', 'statement-log', 'trace'] as const).find(
+    (name) => settings[name] !== null && settings[name] !== false,
+  );
+  if (unused !== undefined)
+    throw new UsageError(`--${unused} has nothing to write with --accounting off; leave one of them out`);
 }
 
 /**

@@ -25,6 +25,8 @@ export type Unit =
   | 'sessions'
   | 'fingerprints'
   | 'rows'
+  | 'rounds'
+  | 'sql'
   | 'connections'
   | 'cancels'
   | 'address'

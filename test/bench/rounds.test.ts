@@ -12,7 +12,7 @@ const children = new Children('/nowhere');
 const silent = (): void => undefined;
 
 function target(name: string, port: number): Target {
-  return { name, about: name, endpoint: { host: '127.0.0.1', port }, pid: null };
+  return { name, about: name, endpoint: { host: '127.0.0.1', port }, pid: null, tls: null };
 }
 
 /** Tells its caller's figure and notes which port was measured with how much work. */
@@ -73,4 +73,44 @@ test('a ratio compares with the direct run of the same round', async () => {
   assert.deepEqual(summarize(load, 'a', samples).ratio, { median: 10 / 7, lowest: 10 / 8, highest: 2 });
   const latency = { ...load, metric: METRICS.latency };
   assert.deepEqual(summarize(latency, 'a', samples).ratio, { median: 7 / 10, lowest: 0.5, highest: 0.8 });
+});
+
+test('rounds for which there is no time left are named, but two are run', async () => {
+  const runs: string[] = [];
+  const load = workload(runs, () => 1);
+  const plan = { rounds: 5, size: 1, endByMs: 0 };
+  const { samples, skipped } = await measureInRounds(load, [target('direct', 1)], plan, children, silent);
+  assert.equal(samples.length, 2);
+  assert.deepEqual(skipped, [
+    { what: 'pretended', reason: '2 of 5 rounds, for its time was up', failed: false },
+  ]);
+});
+
+test('TLS meets the targets that speak it, and the server, and nobody else', async () => {
+  const seen: [number, boolean | undefined][] = [];
+  const load: Workload = {
+    ...workload([], () => 1),
+    measure: (at, work) => {
+      seen.push([at.port, at.tls]);
+      return Promise.resolve({ value: 1, work, seconds: 1, clientCpuSeconds: 0 });
+    },
+  };
+  const targets = [
+    target('direct', 1),
+    target('plain', 2),
+    { ...target('both', 3), tls: { client: true, server: true } },
+    { ...target('server', 4), tls: { client: false, server: true } },
+  ];
+  const plan = { rounds: 1, size: 1 };
+  await measureInRounds({ ...load, tls: true }, targets, plan, children, silent);
+  assert.deepEqual(seen.splice(0).slice(3), [
+    [1, true],
+    [3, true],
+    [4, false],
+  ]);
+  await measureInRounds(load, targets, plan, children, silent);
+  assert.deepEqual(seen.slice(2), [
+    [1, false],
+    [2, false],
+  ]);
 });

@@ -12,8 +12,8 @@ const RECORDED = path.join(ROOT, 'test', 'golden', 'fsync', 'bpftrace.ndjson');
 
 describe('a wrong command line of trace', () => {
   const cases: [string[], RegExp][] = [
-    [[], /nothing to trace; give trace fsync/],
-    [['fsnyc'], /unknown trace "fsnyc"; give trace fsync/],
+    [[], /trace what\? give pgnetflow trace fsync/],
+    [['fsnyc'], /unknown trace "fsnyc"; give pgnetflow trace fsync/],
     [['fsync', '--pdi', '1'], /unknown flag --pdi; did you mean --pid\?/],
     [['fsync', 'extra'], /unexpected "extra": trace fsync takes flags only/],
     [['fsync', '--pid', 'x'], /--pid: "x" is no whole number/],

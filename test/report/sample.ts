@@ -121,6 +121,7 @@ export function session(
     application_name: 'psql',
     protocol: '3.0',
     encrypted: null,
+    accounting: 'on',
     server_version: '15.10',
     started_at: '2013-10-15T08:00:00.000Z',
     ended_at: '2013-10-15T08:00:09.000Z',

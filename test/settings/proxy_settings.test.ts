@@ -52,6 +52,7 @@ describe('the settings of the proxy', () => {
           entry: null,
         },
       ],
+      accounting: 'on',
       report: 'text',
       'report-file': null,
       live: false,
@@ -95,6 +96,7 @@ describe('the settings of the proxy', () => {
       'upstream-cert': 'client.crt',
       'upstream-key': 'client.key',
       'upstream-tls-negotiation': 'direct',
+      accounting: 'on',
       report: 'json',
       'report-file': 'report.json',
       live: true,
@@ -166,6 +168,15 @@ describe('the settings of the proxy', () => {
     ];
     for (const [flags, environment, pattern] of cases) {
       assert.throws(() => readProxySettings(flags, environment), usage(pattern), String(pattern));
+    }
+  });
+
+  it('do not promise to write down what accounting off does not read', () => {
+    const config = configFile('accounting: off\n');
+    assert.equal(readProxySettings({ ...UPSTREAM, config }, {}).accounting, 'off');
+    for (const flag of ['live', 'statement-log', 'trace']) {
+      const flags = { ...UPSTREAM, [flag]: flag === 'live' ? true : 'file', accounting: 'off' };
+      assert.throws(() => readProxySettings(flags, {}), usage(new RegExp(`^--${flag} has nothing to write`)));
     }
   });
 

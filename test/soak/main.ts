@@ -17,7 +17,7 @@ try {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     const proxy = await MeasuredProxy.start(server);
     try {
-      process.stdout.write(`${name}: ${await scenario(proxy)}\n`);
+      process.stdout.write(`${name}: ${(await scenario(proxy)).text}\n`);
     } catch (error) {
       process.exitCode = 1;
       process.stdout.write(`${name}: FAILED: ${error instanceof Error ? error.message : String(error)}\n`);
