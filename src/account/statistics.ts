@@ -1,6 +1,7 @@
 import type { Statement } from '../session/statement.ts';
 import { fingerprint } from './fingerprint.ts';
 import { normalize } from './normalize.ts';
+import { NumberShapes } from './number_shapes.ts';
 import { StatementTotals } from './statement_totals.ts';
 import { TextCache } from './text_cache.ts';
 
@@ -14,9 +15,6 @@ export const DEFAULT_MAX_FINGERPRINTS = 2000;
 /** Names of what has no text; no normal form is spaced like this. */
 export const FUNCTION_CALL = '<function call>';
 export const UNKNOWN_STATEMENT = '<unknown prepared statement>';
-
-const OF_FUNCTION_CALL = identityOf(FUNCTION_CALL);
-const OF_UNKNOWN_STATEMENT = identityOf(UNKNOWN_STATEMENT);
 
 /** Characters of a normal form that are kept; longer ones are told apart by their fingerprint only. */
 const MAX_QUERY_CHARACTERS = 4096;
@@ -32,11 +30,15 @@ interface Identity {
   readonly fingerprint: string;
   /** The normal form, cut. */
   readonly query: string;
+  /** Where its figures are, or were. */
+  entry: Entry | null;
 }
 
 interface Entry {
   readonly identity: Identity;
   readonly totals: StatementTotals;
+  /** It is one of those kept apart. */
+  kept: boolean;
 }
 
 /**
@@ -52,6 +54,9 @@ export class StatementStatistics {
   readonly #limits: StatisticsLimits;
   #entries = new Map<string, Entry>();
   #whole: TextCache<Identity>;
+  #shapes = new NumberShapes<Identity>();
+  #functionCall = identityOf(FUNCTION_CALL);
+  #unknownStatement = identityOf(UNKNOWN_STATEMENT);
   /** Texts that are the beginning of a longer one. */
   #cut: TextCache<Identity>;
   #other = new StatementTotals(null, null);
@@ -70,8 +75,7 @@ export class StatementStatistics {
   /** Enters a statement whose figures are final, and tells it its fingerprint, which is returned. */
   record(statement: Statement): string {
     const identity = this.#identify(statement);
-    const { totals } = this.#entries.get(identity.key) ?? this.#enter(identity);
-    totals.record(statement);
+    this.#entryOf(identity).totals.record(statement);
     statement.fingerprint = identity.fingerprint;
     return identity.fingerprint;
   }
@@ -96,6 +100,9 @@ export class StatementStatistics {
   reset(now: number): void {
     this.#entries = new Map();
     this.#whole = this.#cache();
+    this.#shapes = new NumberShapes();
+    this.#functionCall = identityOf(FUNCTION_CALL);
+    this.#unknownStatement = identityOf(UNKNOWN_STATEMENT);
     this.#cut = this.#cache();
     this.#other = new StatementTotals(null, null);
     this.#resetAt = now;
@@ -108,12 +115,17 @@ export class StatementStatistics {
   }
 
   #identify({ kind, query }: Statement): Identity {
-    if (query === null) return kind === 'function' ? OF_FUNCTION_CALL : OF_UNKNOWN_STATEMENT;
-    const cache = query.truncated ? this.#cut : this.#whole;
-    const known = cache.get(query.text);
+    if (query === null) return kind === 'function' ? this.#functionCall : this.#unknownStatement;
+    const { text, truncated } = query;
+    if (truncated) return this.#identifyBy(this.#cut, text, true);
+    return this.#shapes.get(text) ?? this.#identifyBy(this.#whole, text, false);
+  }
+
+  #identifyBy(cache: TextCache<Identity>, text: string, truncated: boolean): Identity {
+    const known = cache.get(text);
     if (known !== undefined) return known;
-    const found = this.#ofNormal(normalize(query.text, query.truncated));
-    cache.set(query.text, found);
+    const found = this.#ofNormal(normalize(text, truncated));
+    if (truncated || !this.#shapes.set(text, found)) cache.set(text, found);
     return found;
   }
 
@@ -122,12 +134,18 @@ export class StatementStatistics {
     const key = isLong ? fingerprint(normal) : normal;
     const known = this.#entries.get(key);
     if (known !== undefined) return known.identity;
-    return isLong ? { key, fingerprint: key, query: beginning(normal) } : identityOf(normal);
+    return isLong ? { key, fingerprint: key, query: beginning(normal), entry: null } : identityOf(normal);
+  }
+
+  #entryOf(identity: Identity): Entry {
+    const { entry } = identity;
+    if (entry?.kept === true) return entry;
+    return (identity.entry = this.#entries.get(identity.key) ?? this.#enter(identity));
   }
 
   #enter(identity: Identity): Entry {
     if (this.#entries.size >= this.#limits.maxFingerprints) this.#makeRoom();
-    const entry = { identity, totals: new StatementTotals(identity.fingerprint, identity.query) };
+    const entry = { identity, totals: new StatementTotals(identity.fingerprint, identity.query), kept: true };
     this.#entries.set(identity.key, entry);
     return entry;
   }
@@ -137,15 +155,16 @@ export class StatementStatistics {
       ([, { totals: a }], [, { totals: b }]) => a.bytes - b.bytes || a.R.lastAt - b.R.lastAt,
     );
     const count = Math.ceil(this.#limits.maxFingerprints * FOLDED_AT_ONCE);
-    for (const [key, { totals }] of bySize.slice(0, count)) {
-      this.#other.fold(totals);
+    for (const [key, entry] of bySize.slice(0, count)) {
+      this.#other.fold(entry.totals);
+      entry.kept = false;
       this.#entries.delete(key);
     }
   }
 }
 
 function identityOf(normal: string): Identity {
-  return { key: normal, fingerprint: fingerprint(normal), query: normal };
+  return { key: normal, fingerprint: fingerprint(normal), query: normal, entry: null };
 }
 
 /** The beginning of a text, in a string that does not keep the whole one. */

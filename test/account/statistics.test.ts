@@ -73,6 +73,26 @@ suite('Statistics by fingerprint', () => {
     assert.deepEqual(totals.bytesS.quantiles(), { p50: 100, p95: 100, p99: 100, max: 100 });
   });
 
+  test('a text that was folded away counts anew, whatever number it comes with', () => {
+    const books = statistics(2);
+    const record = (query: string, bytesS: number): string =>
+      books.record(finishedStatement({ query, bytesS }));
+    record('select 1', 10);
+    record('select a', 1000);
+    record('select b', 1000);
+    assert.equal(books.other.calls, 1);
+    record('select 2', 5000);
+    record('select 3', 5000);
+    assert.equal(books.totals()[0]?.query, 'select ?');
+    assert.equal(books.totals()[0]?.calls, 2);
+    books.reset(2);
+    record('select 4', 1);
+    assert.deepEqual(
+      books.totals().map(({ query, calls }) => [query, calls]),
+      [['select ?', 1]],
+    );
+  });
+
   test('a statement learns its fingerprint', () => {
     const books = statistics();
     const statement = finishedStatement();
