@@ -2,6 +2,7 @@ import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type OnRead, readByEvents } from './read_buffer.ts';
 import { TlsChannel, type TlsFigures } from './tls_channel.ts';
+import { writeNow } from './write_now.ts';
 
 /** Bytes and socket operations of one leg. With TLS these are bytes in the clear; `tls` tells those of the socket. */
 export interface LegCounters {
@@ -141,15 +142,13 @@ export class Leg {
     const socket = this.#socket;
     this.counters.writes += 1;
     if (this.#channel !== null) return this.#writeSecure(this.#channel, chunk, onTaken, onFull);
-    socket.write(chunk);
-    // A write that fails at once leaves nothing behind either.
+    if (writeNow(socket, chunk)) {
+      this.counters.out += chunk.length;
+      return true;
+    }
     if (socket.errored !== null) {
       this.#defer(onFull);
       return false;
-    }
-    if (socket.writableLength === 0) {
-      this.counters.out += chunk.length;
-      return true;
     }
     // Its callback runs behind that of the chunk. A callback for every chunk would cost a tick each.
     socket.write(NO_BYTES, (error) => {
