@@ -9,9 +9,11 @@ const MAPPED = /^::ffff:(?=\d+\.)/i;
 export class Networks {
   readonly #addresses = new net.BlockList();
   readonly #unix: boolean;
+  readonly #none: boolean;
 
   constructor(networks: readonly Network[]) {
     this.#unix = networks.includes('unix');
+    this.#none = networks.every((network) => network === 'unix');
     for (const network of networks) {
       if (network === 'unix') continue;
       const { address, prefix } = network;
@@ -22,7 +24,7 @@ export class Networks {
   /** Whether the other end of a connection is in one of them. @param path it came over a Unix-domain socket */
   has(address: string | undefined, path: boolean): boolean {
     if (path) return this.#unix;
-    if (address === undefined) return false;
+    if (this.#none || address === undefined) return false;
     // A listener on :: sees IPv4 clients so; a link-local address has its interface behind it.
     const plain = address.replace(MAPPED, '').replace(/%.*$/, '');
     return this.#addresses.check(plain, net.isIPv6(plain) ? 'ipv6' : 'ipv4');

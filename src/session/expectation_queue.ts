@@ -36,6 +36,11 @@ export interface Aftermath {
   failed(itself: boolean): void;
 }
 
+/** Room for a pipeline of one statement. To copy an array costs a fraction of filling one. */
+const FIRST_ROOM = 8;
+const FIRST_KINDS: Expectation[] = Array.from({ length: FIRST_ROOM }, () => Expectation.Sync);
+const FIRST_ENTRIES: null[] = Array.from({ length: FIRST_ROOM }, () => null);
+
 /**
  * What the server owes, in the order of the requests. Replies come in that order, so the head is always what the
  * next reply answers.
@@ -49,9 +54,9 @@ export interface Aftermath {
  * ```
  */
 export class ExpectationQueue {
-  #kinds: Expectation[] = Array.from({ length: 16 }, () => Expectation.Sync);
-  #owners: (Account | null)[] = Array.from({ length: 16 }, () => null);
-  #aftermaths: (Aftermath | null)[] = Array.from({ length: 16 }, () => null);
+  #kinds: Expectation[] = FIRST_KINDS.slice();
+  #owners: (Account | null)[] = FIRST_ENTRIES.slice();
+  #aftermaths: (Aftermath | null)[] = FIRST_ENTRIES.slice();
   #head = 0;
   #tail = 0;
 

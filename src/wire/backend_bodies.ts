@@ -7,10 +7,30 @@ export interface CommandTag {
   readonly rows: number | null;
 }
 
+const NO_TAG: CommandTag = { tag: '', rows: null };
+
+/** Most replies have one of a few tags, so that it is seldom worth while to decode one. */
+const RECENT_TAGS = 16;
+const recentTags: (CommandTag | null)[] = Array.from({ length: RECENT_TAGS }, () => null);
+
 /** Command tag and row count of a CommandComplete body. */
 export function decodeCommandTag(buffer: Buffer, from: number, to: number): CommandTag {
   const nul = endOfString(buffer, from, to);
   const end = nul < 0 ? to : nul;
+  if (end === from) return NO_TAG;
+  const slot = (buffer[from]! + buffer[end - 1]!) & (RECENT_TAGS - 1);
+  const recent = recentTags[slot]!;
+  if (recent !== null && isTag(recent.tag, buffer, from, end)) return recent;
+  return (recentTags[slot] = readCommandTag(buffer, from, end));
+}
+
+function isTag(tag: string, buffer: Buffer, from: number, end: number): boolean {
+  if (tag.length !== end - from) return false;
+  for (let at = 0; at < tag.length; at += 1) if (tag.charCodeAt(at) !== buffer[from + at]) return false;
+  return true;
+}
+
+function readCommandTag(buffer: Buffer, from: number, end: number): CommandTag {
   let at = end;
   let rows = 0;
   let unit = 1;

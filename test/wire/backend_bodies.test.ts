@@ -42,6 +42,21 @@ describe('a command tag', () => {
   }
 });
 
+test('command tags that take turns are each decoded as if they came first', () => {
+  const rounds = fc.array(
+    fc.constantFrom('SELECT 1', 'SELECT 2', 'BEGIN', 'SELECT 17', '', 'X2', 'INSERT 0 1', 'INSERT 1 0'),
+  );
+  fc.assert(
+    fc.property(rounds, (tags) => {
+      for (const tag of tags) {
+        const { tag: decoded, rows } = decode(decodeCommandTag, Buffer.from(`${tag}\0`));
+        assert.equal(decoded, tag);
+        assert.equal(rows, / (\d+)$/.test(tag) ? Number(/\d+$/.exec(tag)![0]) : null);
+      }
+    }),
+  );
+});
+
 describe('an ErrorResponse', () => {
   for (const [name, listing, severity, sqlstate, message] of [
     [
