@@ -22,7 +22,10 @@ interface Handle {
   writeBuffer(request: WriteRequest | null, chunk: Buffer): unknown;
 }
 
-const BINDING = streamBinding();
+/** Major versions of Node that this was tried with: what another one makes of these calls, nobody knows. */
+const TRIED = { from: 20, to: 26 } as const;
+
+const BINDING = streamBinding(Number.parseInt(process.versions.node, 10));
 /** A request serves one write after the other, as long as the kernel takes each at once. */
 let spare: WriteRequest | null = null;
 
@@ -30,8 +33,8 @@ let spare: WriteRequest | null = null;
  * Writes a chunk as `socket.write` does, but for what the kernel takes at once, which is the rule, spares Node's queue, its
  * callbacks and the objects of each write: half of what a small write costs outside of the kernel.
  *
- * Nothing of that is public API (it works on Node 20 to 26). Where it is not to be had, or the socket has something
- * queued, this is `socket.write`; and a write that fails, or is not taken at once, is handed to `socket.write` in the
+ * Nothing of that is public API. On a Node that it was not tried with, where it is not to be had, or the socket has
+ * something queued, this is `socket.write`; and a write that fails, or is not taken at once, is handed to `socket.write` in the
  * state in which it is, so that all that can follow from it is Node's.
  *
  * @returns true when the kernel has taken all of it
@@ -89,7 +92,8 @@ function isHandle(handle: unknown): handle is Handle {
   return typeof handle === 'object' && handle !== null && 'writeBuffer' in handle;
 }
 
-function streamBinding(): StreamBinding | null {
+function streamBinding(major: number): StreamBinding | null {
+  if (major < TRIED.from || major > TRIED.to) return null;
   try {
     const binding: unknown = Reflect.get(process, 'binding');
     if (typeof binding !== 'function') return null;
