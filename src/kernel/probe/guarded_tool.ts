@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** Waits for the word to go, so that there is no moment at which the tool runs unguarded; then becomes the tool. */
+const startScript = 'read -r go && exec "$@" </dev/null';
+
+/**
+ * Ends the tool when we are gone: the kernel closes the pipe however we end, SIGKILL included. Signals meant for us
+ * must not end the guard early.
+ */
+const guardScript = `trap '' HUP INT TERM PIPE
+read -r tool && while read -r line; do :; done
+[ -n "$tool" ] && kill -TERM "$tool" && sleep 5 && kill -KILL "$tool"`;
+
+/** How often a signal is repeated: bpftrace 0.17 misses one that comes while it is not waiting. */
+const AGAIN_MS = 250;
+const KILL_AFTER_MS = 30_000;
+
+/** A running tool that ends with this process, however this process ends. */
+export class GuardedTool {
+  readonly stdout: NonNullable<ChildProcess['stdout']>;
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  #stderr = '';
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.stdout = child.stdout!;
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      // The beginning says what was wrong, the end what became of it.
+      this.#stderr = (this.#stderr + text).slice(-8192);
+    });
+    this.#closed = once(child, 'close');
+  }
+
+  /** @param signals are to be sent by `signal` only: the tool is in a session of its own, which no Ctrl-C reaches */
+  static async start(
+    program: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+  ): Promise<GuardedTool> {
+    const child = spawn('/bin/sh', ['-c', startScript, 'pgnetflow-tool', program, ...args], {
+      detached: true,
+      stdio: 'pipe',
+      env: { ...process.env, ...environment },
+    });
+    await once(child, 'spawn');
+    const guard = spawn('/bin/sh', ['-c', guardScript, 'pgnetflow-guard'], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    await once(guard, 'spawn');
+    for (const { stdin } of [child, guard]) stdin!.on('error', () => undefined);
+    // Its number may be another process's as soon as it has ended.
+    child.once('exit', () => guard.kill('SIGKILL'));
+    guard.stdin!.write(`${child.pid}\n`);
+    child.stdin!.end('go\n');
+    return new GuardedTool(child);
+  }
+
+  /** What it has said on standard error, the last 8 KiB. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Resolves when it has ended and all its output was read, with how it ended. */
+  async ended(): Promise<string> {
+    await this.#closed;
+    const { exitCode, signalCode } = this.#child;
+    return signalCode === null ? `ended with status ${exitCode}` : `was ended by ${signalCode}`;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Asks it to end until it has. */
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    this.signal(signal);
+    const again = setInterval(() => this.signal(signal), AGAIN_MS);
+    const kill = setTimeout(() => this.signal('SIGKILL'), KILL_AFTER_MS);
+    await this.#closed;
+    clearInterval(again);
+    clearTimeout(kill);
+  }
+}
