@@ -14,6 +14,7 @@ const SCRIPT = path.join(packageFolder(), 'probes', 'netflow.bt');
 const LIMITS = { BPFTRACE_MAP_KEYS_MAX: '65536', BPFTRACE_PERF_RB_PAGES: '1024' };
 
 const RELEASE_EVERY_MS = 500;
+const STOP_TIMEOUT_MS = 30_000;
 /** bpftrace looks for the signal ten times a second, and may be busy. */
 const ASK_AGAIN_MS = 1000;
 /** Maps that disagree with each other are asked for again; a socket that never rests is left to its next line. */
@@ -64,7 +65,7 @@ export class BpftraceProducer implements Producer {
           sink.attached();
           resolve(producer);
         }
-        producer.#take(event);
+        if (producer.#state === 'attached') producer.#take(event);
       });
       void guarded.ended().then((how) => {
         const starting = producer.#state === 'starting';
@@ -82,8 +83,14 @@ export class BpftraceProducer implements Producer {
 
   async stop(): Promise<void> {
     if (this.#state === 'ended') return;
+    // Once asked to end, bpftrace 0.17 throws lines away that it has not printed. So it is asked for all it has
+    // first, and what comes after that does not count.
+    const impatience = setTimeout(() => this.#process.signal('SIGKILL'), STOP_TIMEOUT_MS);
+    await this.flush();
+    clearTimeout(impatience);
+    this.#order.release(nowMs(), 0);
     this.#state = 'stopping';
-    await this.#process.stop('SIGINT');
+    await this.#process.stop('SIGKILL');
   }
 
   async #flush(): Promise<void> {
@@ -134,10 +141,8 @@ export class BpftraceProducer implements Producer {
     const died = this.#state === 'attached';
     this.#state = 'ended';
     clearInterval(this.#releasing);
-    // At its end it prints its maps a last time.
-    this.#takeMaps();
-    this.#order.release(nowMs(), 0);
     this.#mapsArrived?.();
+    if (died) this.#order.release(nowMs(), 0);
     if (died) this.#sink.died([`bpftrace ${how}`, gist(this.#process.stderr)].filter(Boolean).join(': '));
   }
 }

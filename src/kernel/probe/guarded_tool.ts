@@ -12,8 +12,6 @@ const guardScript = `trap '' HUP INT TERM PIPE
 read -r tool && while read -r line; do :; done
 [ -n "$tool" ] && kill -TERM "$tool" && sleep 5 && kill -KILL "$tool"`;
 
-/** How often a signal is repeated: bpftrace 0.17 misses one that comes while it is not waiting. */
-const AGAIN_MS = 250;
 const KILL_AFTER_MS = 30_000;
 
 /** A running tool that ends with this process, however this process ends. */
@@ -78,13 +76,11 @@ export class GuardedTool {
     this.#child.kill(signal);
   }
 
-  /** Asks it to end until it has. */
+  /** Resolves when it has ended; what does not end by itself is killed. */
   async stop(signal: NodeJS.Signals): Promise<void> {
     this.signal(signal);
-    const again = setInterval(() => this.signal(signal), AGAIN_MS);
     const kill = setTimeout(() => this.signal('SIGKILL'), KILL_AFTER_MS);
     await this.#closed;
-    clearInterval(again);
     clearTimeout(kill);
   }
 }
