@@ -20,7 +20,10 @@ export function probeCommand() {
         PROBE_SETTINGS,
       )
         .example('$0 probe --check', 'what works on this machine')
-        .example('sudo $0 probe --proxy-port 6432 --server-port 5432 > probe.ndjson', 'both legs and the backends')
+        .example(
+          'sudo $0 probe --proxy-port 6432 --server-port 5432 > probe.ndjson',
+          'both legs and the backends',
+        )
         .example('sudo $0 probe --server-port 5432 --to /run/pgnetflow/probe', 'for a running proxy')
         .example('$0 probe --method ss --pid 4711 --duration 10', 'without privileges')
         .epilogue(

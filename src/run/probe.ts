@@ -9,8 +9,7 @@ import { Signals } from './signals.ts';
 
 /** Why a helper ends. */
 type End =
-  | { readonly by: 'signal' | 'duration' | 'reader' }
-  | { readonly by: 'tool'; readonly problem: string };
+  { readonly by: 'signal' | 'duration' | 'reader' } | { readonly by: 'tool'; readonly problem: string };
 
 /**
  * The life of `pgnetflow probe`: resolves when it was asked to end or nobody reads any more.

@@ -21,7 +21,8 @@ export const PROBE_SETTINGS = {
     group: 'What is counted',
     placeholder: 'PORT',
     unit: 'none',
-    describe: 'Sockets with this local or remote port: those of PostgreSQL, and of all that are connected to it',
+    describe:
+      'Sockets with this local or remote port: those of PostgreSQL, and of all that are connected to it',
     default: null,
     parse: integer(1, 65_535),
   }),

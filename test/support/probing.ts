@@ -92,7 +92,11 @@ export function sumsOf(lines: readonly Line[]): SocketSum[] {
       const base = { send: open.sent ?? 0, recv: open.received ?? 0 };
       let changes = 0;
       for (const [index, { dir, from, bytes, ops }] of runs.entries()) {
-        assert.equal(from, base[dir] + sum[dir].bytes, `${open.local} ${dir}: begins where the last one ended`);
+        assert.equal(
+          from,
+          base[dir] + sum[dir].bytes,
+          `${open.local} ${dir}: begins where the last one ended`,
+        );
         sum[dir].bytes += bytes;
         sum[dir].ops += ops;
         if (index > 0 && runs[index - 1]!.dir !== dir) changes += 1;

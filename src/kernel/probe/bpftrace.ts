@@ -71,7 +71,8 @@ export class BpftraceProducer implements Producer {
         const starting = producer.#state === 'starting';
         producer.#end(how);
         const said = gist(guarded.stderr) || `bpftrace ${how}`;
-        if (starting) reject(new ProbeError('PROBE_NOT_STARTED', `bpftrace cannot attach its probes: ${said}`));
+        if (starting)
+          reject(new ProbeError('PROBE_NOT_STARTED', `bpftrace cannot attach its probes: ${said}`));
       });
     });
   }

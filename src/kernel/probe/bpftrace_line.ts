@@ -38,7 +38,12 @@ export type BpftraceEvent =
       readonly remote: string;
     })
   | (Life & { readonly type: 'runs'; readonly runs: readonly Run[] })
-  | (Life & { readonly type: 'close'; readonly clockUs: number; readonly seq: number; readonly tcp: TcpFields })
+  | (Life & {
+      readonly type: 'close';
+      readonly clockUs: number;
+      readonly seq: number;
+      readonly tcp: TcpFields;
+    })
   | { readonly type: 'lost'; readonly count: number }
   | { readonly type: 'map'; readonly name: string; readonly entries: ReadonlyMap<string, readonly number[]> };
 
@@ -102,7 +107,14 @@ function parseOpen(words: readonly string[]) {
 
 function parseRuns(openedUs: number, words: readonly string[]): Run[] {
   const [seq, count, from, other] = words.slice(0, 4).map(Number);
-  return unpackRuns(openedUs, seq!, count!, from!, other!, words.slice(4).map((word) => BigInt(`0x${word}`)));
+  return unpackRuns(
+    openedUs,
+    seq!,
+    count!,
+    from!,
+    other!,
+    words.slice(4).map((word) => BigInt(`0x${word}`)),
+  );
 }
 
 const DIR_BITS = 2n;

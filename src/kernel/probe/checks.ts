@@ -74,7 +74,11 @@ function isAtLeast({ kernel }: Machine, major: number, minor: number): boolean {
   return Number(first) > major || (Number(first) === major && Number(second) >= minor);
 }
 
-const DEBUG_SYMBOLS = ['/usr/lib/debug/boot/vmlinux-', '/usr/lib/debug/lib/modules/', '/usr/lib/debug/vmlinux-'];
+const DEBUG_SYMBOLS = [
+  '/usr/lib/debug/boot/vmlinux-',
+  '/usr/lib/debug/lib/modules/',
+  '/usr/lib/debug/vmlinux-',
+];
 
 const isRoot = {
   needs: 'root',

@@ -32,7 +32,12 @@ export class SsProducer implements Producer {
   }
 
   /** @throws {ProbeError} `PROBE_NOT_STARTED` */
-  static async start(tool: string, filter: Filter, intervalMs: number, sink: ProducerSink): Promise<SsProducer> {
+  static async start(
+    tool: string,
+    filter: Filter,
+    intervalMs: number,
+    sink: ProducerSink,
+  ): Promise<SsProducer> {
     const producer = new SsProducer(tool, filter, intervalMs, sink);
     const first = await producer.#look();
     sink.attached();

@@ -176,7 +176,14 @@ describe('bpftrace', { skip: methodMissing('bpftrace') }, () => {
     await once(listener, 'listening');
     const arrived = once(listener, 'connection');
     const conversation = await Conversation.begin();
-    const probe = await startProbe('--method', 'bpftrace', '--server-port', String(conversation.port), '--to', file);
+    const probe = await startProbe(
+      '--method',
+      'bpftrace',
+      '--server-port',
+      String(conversation.port),
+      '--to',
+      file,
+    );
     const [reader] = (await arrived) as [Socket];
     let text = '';
     reader.setEncoding('utf8').on('data', (more: string) => (text += more));
@@ -217,7 +224,10 @@ describe('bpftrace', { skip: methodMissing('bpftrace') }, () => {
   it('says what it died of', async () => {
     const probe = await startProbe('--method', 'bpftrace', '--pid', String(process.pid));
     const children = readFileSync(`/proc/${probe.process.pid}/task/${probe.process.pid}/children`, 'utf8');
-    const [pid] = children.trim().split(' ').filter((one) => readFileSync(`/proc/${one}/comm`, 'utf8').startsWith('bpftrace'));
+    const [pid] = children
+      .trim()
+      .split(' ')
+      .filter((one) => readFileSync(`/proc/${one}/comm`, 'utf8').startsWith('bpftrace'));
     process.kill(Number(pid), 'SIGKILL');
     const { status, stdout, stderr } = await probe.finished();
     assert.equal(status, 1);
@@ -283,8 +293,12 @@ describe('bpftrace, beside a proxy', { skip: methodMissing('bpftrace') || debian
   });
 });
 
-it('says in one line why it cannot start', { skip: methodMissing('bpftrace') === false && 'bpftrace works here' }, async () => {
-  const { status, stderr } = await new Command(['probe', '--method', 'bpftrace', '--pid', '1']).finished();
-  assert.equal(status, 1);
-  assert.match(stderr, /^pgnetflow: bpftrace does not work here: .+\n$/);
-});
+it(
+  'says in one line why it cannot start',
+  { skip: methodMissing('bpftrace') === false && 'bpftrace works here' },
+  async () => {
+    const { status, stderr } = await new Command(['probe', '--method', 'bpftrace', '--pid', '1']).finished();
+    assert.equal(status, 1);
+    assert.match(stderr, /^pgnetflow: bpftrace does not work here: .+\n$/);
+  },
+);
