@@ -67,13 +67,14 @@ export class BpftraceProducer implements Producer {
         }
         if (producer.#state === 'attached') producer.#take(event);
       });
-      void guarded.ended().then((how) => {
+      const end = (how: string): void => {
         const starting = producer.#state === 'starting';
         producer.#end(how);
         const said = gist(guarded.stderr) || `bpftrace ${how}`;
         if (starting)
           reject(new ProbeError('PROBE_NOT_STARTED', `bpftrace cannot attach its probes: ${said}`));
-      });
+      };
+      void guarded.ended().then(end, reject);
     });
   }
 

@@ -10,11 +10,11 @@ export interface Machine {
   readonly isRoot: boolean;
   /** As `uname -r` says. */
   readonly kernel: string;
-  exists(file: string): boolean;
+  readonly exists: (file: string) => boolean;
   /** Null when it cannot be read. */
-  read(file: string): string | null;
+  readonly read: (file: string) => string | null;
   /** First line of what `program --version` (or -V) says, or null when it does not run. */
-  version(program: string): string | null;
+  readonly version: (program: string) => string | null;
 }
 
 export function thisMachine(): Machine {

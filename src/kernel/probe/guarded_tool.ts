@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Waits for the word to go, so that there is no moment at which the tool runs unguarded; then becomes the tool. */
@@ -16,22 +16,22 @@ const KILL_AFTER_MS = 30_000;
 
 /** A running tool that ends with this process, however this process ends. */
 export class GuardedTool {
-  readonly stdout: NonNullable<ChildProcess['stdout']>;
-  readonly #child: ChildProcess;
+  readonly stdout: ChildProcessWithoutNullStreams['stdout'];
+  readonly #child: ChildProcessWithoutNullStreams;
   readonly #closed: Promise<unknown>;
   #stderr = '';
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcessWithoutNullStreams) {
     this.#child = child;
-    this.stdout = child.stdout!;
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    this.stdout = child.stdout;
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
       // The beginning says what was wrong, the end what became of it.
       this.#stderr = (this.#stderr + text).slice(-8192);
     });
     this.#closed = once(child, 'close');
   }
 
-  /** @param signals are to be sent by `signal` only: the tool is in a session of its own, which no Ctrl-C reaches */
+  /** It has a session of its own: a Ctrl-C at the terminal is for us, and we end it. */
   static async start(
     program: string,
     args: readonly string[],
@@ -48,11 +48,12 @@ export class GuardedTool {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     await once(guard, 'spawn');
-    for (const { stdin } of [child, guard]) stdin!.on('error', () => undefined);
+    child.stdin.on('error', () => undefined);
+    guard.stdin.on('error', () => undefined);
     // Its number may be another process's as soon as it has ended.
     child.once('exit', () => guard.kill('SIGKILL'));
-    guard.stdin!.write(`${child.pid}\n`);
-    child.stdin!.end('go\n');
+    guard.stdin.write(`${child.pid}\n`);
+    child.stdin.end('go\n');
     return new GuardedTool(child);
   }
 

@@ -27,6 +27,8 @@ interface Watched {
   /** How far each direction has been told, from the open on. */
   readonly end: { send: number; recv: number };
   waitingSinceMs: number | null;
+  /** Its address is another socket's by now, and its end was not told. */
+  isForgotten: boolean;
 }
 
 const NOTHING_TOLD = { bytes: 0, ops: 0, lastUs: 0 };
@@ -39,6 +41,8 @@ export class RunOrder {
   readonly #filter: Filter;
   readonly #emit: (record: SocketRecord) => void;
   readonly #lives = new Map<string, Watched>();
+  /** When the newest life of each address began. */
+  readonly #newest = new Map<string, number>();
 
   constructor(filter: Filter, emit: (record: SocketRecord) => void) {
     this.#filter = filter;
@@ -51,6 +55,7 @@ export class RunOrder {
     switch (event.type) {
       case 'open':
         watched.open = event;
+        this.#forgetOlder(event, nowMs);
         break;
       case 'addresses':
         watched.addresses = event;
@@ -96,7 +101,7 @@ export class RunOrder {
     for (const [name, watched] of this.#lives) {
       const since = watched.waitingSinceMs;
       if (since === null || nowMs - since < patienceMs) continue;
-      if (watched.next === 0) {
+      if (watched.next === 0 || watched.isForgotten) {
         this.#lives.delete(name);
         this.#lost(watched.held.size + 1, nowMs);
         continue;
@@ -109,6 +114,17 @@ export class RunOrder {
       watched.waitingSinceMs = null;
       this.#drain(name, watched, nowMs);
     }
+  }
+
+  /** The kernel runs no probe inside another one on the same CPU, so that the end of a socket may be missed. */
+  #forgetOlder({ sock, openedUs }: Event<'open'>, nowMs: number): void {
+    const newest = this.#newest.get(sock) ?? openedUs;
+    const older = this.#lives.get(lifeName(sock, Math.min(newest, openedUs)));
+    if (newest !== openedUs && older !== undefined) {
+      older.isForgotten = true;
+      older.waitingSinceMs = nowMs;
+    }
+    this.#newest.set(sock, Math.max(newest, openedUs));
   }
 
   #watched(name: string): Watched {
@@ -125,6 +141,7 @@ export class RunOrder {
         base: { send: null, recv: null },
         end: { send: 0, recv: 0 },
         waitingSinceMs: null,
+        isForgotten: false,
       };
       this.#lives.set(name, watched);
     }
@@ -132,12 +149,13 @@ export class RunOrder {
   }
 
   #drain(name: string, watched: Watched, nowMs: number): void {
-    const before = watched.next;
+    const nextBefore = watched.next;
     if (watched.next === 0) this.#tellOpen(name, watched);
     if (watched.next > 0) this.#tellRuns(name, watched);
     const { next, held, pending, close } = watched;
     if (close !== null && close.seq <= next && next > 0) {
       this.#lives.delete(name);
+      if (this.#newest.get(close.sock) === close.openedUs) this.#newest.delete(close.sock);
       const { send, recv } = offsetsOf(watched, watched.end);
       const { clockUs, tcp } = close;
       // A connection that was reset from here has its counters set to 0 before it ends.
@@ -145,8 +163,9 @@ export class RunOrder {
       this.#emit({ type: 'close', sock: name, clock_us: clockUs, ...known(send, recv), ...kept });
       return;
     }
+    if (watched.isForgotten) return;
     if (next > 0 && held.size === 0 && pending === null && close === null) watched.waitingSinceMs = null;
-    else if (next !== before || watched.waitingSinceMs === null) watched.waitingSinceMs = nowMs;
+    else if (next !== nextBefore || watched.waitingSinceMs === null) watched.waitingSinceMs = nowMs;
   }
 
   #tellOpen(name: string, watched: Watched): void {

@@ -47,16 +47,18 @@ export class SsProducer implements Producer {
   }
 
   flush(): Promise<void> {
-    this.#turn = this.#turn.then(async () => {
-      if (this.#hasEnded) return;
-      try {
-        this.#tell(await this.#look());
-      } catch (error) {
-        this.#hasEnded = true;
-        this.#sink.died(error instanceof Error ? error.message : String(error));
-      }
-    });
+    this.#turn = this.#turn.then(() => this.#poll());
     return this.#turn;
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#hasEnded) return;
+    try {
+      this.#tell(await this.#look());
+    } catch (error) {
+      this.#hasEnded = true;
+      this.#sink.died(error instanceof Error ? error.message : String(error));
+    }
   }
 
   async stop(): Promise<void> {
@@ -67,11 +69,11 @@ export class SsProducer implements Producer {
   }
 
   #wait(): void {
-    this.#timer = setTimeout(() => {
-      void this.flush().then(() => {
-        if (!this.#hasEnded) this.#wait();
-      });
-    }, this.#intervalMs);
+    const look = async (): Promise<void> => {
+      await this.flush();
+      if (!this.#hasEnded) this.#wait();
+    };
+    this.#timer = setTimeout(() => void look(), this.#intervalMs);
   }
 
   async #look(): Promise<string> {

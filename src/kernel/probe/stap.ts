@@ -54,12 +54,13 @@ export class StapProducer implements Producer {
         }
         producer.#take(line);
       });
-      void guarded.ended().then((how) => {
+      const end = (how: string): void => {
         const starting = producer.#state === 'starting';
         producer.#end(how);
         const said = stapGist(guarded.stderr) || `stap ${how}`;
         if (starting) reject(new ProbeError('PROBE_NOT_STARTED', `SystemTap cannot run its script: ${said}`));
-      });
+      };
+      void guarded.ended().then(end, reject);
     });
   }
 

@@ -50,12 +50,10 @@ export function startProducer(
   sink: ProducerSink,
 ): Promise<Producer> {
   const tool = machine.version(method) ?? method;
-  switch (method) {
-    case 'stap':
-      return StapProducer.start(tool, filter, sink);
-    case 'bpftrace':
-      return BpftraceProducer.start(tool, filter, sink);
-    case 'ss':
-      return SsProducer.start(tool, filter, intervalMs, sink);
-  }
+  const start: Readonly<Record<Method, () => Promise<Producer>>> = {
+    stap: () => StapProducer.start(tool, filter, sink),
+    bpftrace: () => BpftraceProducer.start(tool, filter, sink),
+    ss: () => SsProducer.start(tool, filter, intervalMs, sink),
+  };
+  return start[method]();
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { type Socket, connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { endpointText } from '../../../src/kernel/probe/endpoint.ts';
@@ -39,7 +39,9 @@ class Conversation {
   static async begin(host = '127.0.0.1'): Promise<Conversation> {
     const listener = createServer({ noDelay: true }).listen(0, host === '127.0.0.1' ? host : '::');
     await once(listener, 'listening');
-    const { port } = listener.address() as AddressInfo;
+    const address = listener.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const { port } = address;
     const accepted = once(listener, 'connection');
     const client = connect({ port, host, noDelay: true });
     const [server] = await accepted;
@@ -184,7 +186,8 @@ describe('bpftrace', { skip: methodMissing('bpftrace') }, () => {
       '--to',
       file,
     );
-    const [reader] = (await arrived) as [Socket];
+    const [reader]: Socket[] = await arrived;
+    assert.ok(reader !== undefined);
     let text = '';
     reader.setEncoding('utf8').on('data', (more: string) => (text += more));
     for (const token of [2, 3, 5]) {
@@ -224,10 +227,10 @@ describe('bpftrace', { skip: methodMissing('bpftrace') }, () => {
   it('says what it died of', async () => {
     const probe = await startProbe('--method', 'bpftrace', '--pid', String(process.pid));
     const children = readFileSync(`/proc/${probe.process.pid}/task/${probe.process.pid}/children`, 'utf8');
-    const [pid] = children
+    const pid = children
       .trim()
       .split(' ')
-      .filter((one) => readFileSync(`/proc/${one}/comm`, 'utf8').startsWith('bpftrace'));
+      .find((one) => readFileSync(`/proc/${one}/comm`, 'utf8').startsWith('bpftrace'));
     process.kill(Number(pid), 'SIGKILL');
     const { status, stdout, stderr } = await probe.finished();
     assert.equal(status, 1);
@@ -252,7 +255,12 @@ describe('bpftrace, beside a proxy', { skip: methodMissing('bpftrace') || debian
     const server = await embeddedServer();
     const running = await proxyBefore(server);
     const probe = await startProbe(
-      ...['--method', 'bpftrace', '--proxy-port', String(running.port), '--server-port', String(server.port)],
+      '--method',
+      'bpftrace',
+      '--proxy-port',
+      String(running.port),
+      '--server-port',
+      String(server.port),
     );
     const env = libpqEnvironment(running);
     const program = (name: string): string => path.join(debianBinaries(), name);

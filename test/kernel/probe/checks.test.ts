@@ -18,10 +18,13 @@ const FILES: Readonly<Record<string, string>> = {
   '/sys/kernel/btf/vmlinux': '',
 };
 
+type Changes = Partial<Machine> & {
+  readonly without?: readonly string[];
+  readonly files?: Readonly<Record<string, string>>;
+};
+
 /** A machine on which all works, but for these. */
-function machine(
-  but: Partial<Machine> & { without?: string[]; files?: Record<string, string> } = {},
-): Machine {
+function machine(but: Changes = {}): Machine {
   const files = new Map(Object.entries({ ...FILES, ...but.files }));
   for (const name of but.without ?? []) files.delete(name);
   return {
@@ -60,9 +63,9 @@ describe('--method auto', () => {
     ],
     ['it is locked down', { files: LOCKED }, 'ss', /locked down \(confidentiality\)/],
     ['nobody is root', { isRoot: false }, 'ss', /only root may do it \(sudo/],
-  ] as const) {
+  ] satisfies [string, Changes, string, RegExp][]) {
     it(`passes it over and says why when ${what}`, () => {
-      const choice = chooseMethod('auto', machine(but as Parameters<typeof machine>[0]));
+      const choice = chooseMethod('auto', machine(but));
       assert.equal(choice.method, method);
       assert.match(choice.passedOver[0] ?? '', reason);
       assert.match(choice.passedOver[0] ?? '', /^stap does not work here: /);
@@ -92,9 +95,9 @@ describe('bpftrace', () => {
       /missing: tcp:tcp_destroy_sock/,
     ],
     ['there is no BTF', { without: ['/sys/kernel/btf/vmlinux'] }, /no \/sys\/kernel\/btf\/vmlinux/],
-  ] as const) {
+  ] satisfies [string, Changes, RegExp][]) {
     it(`does not work, with reason and remedy, when ${what}`, () => {
-      assert.throws(() => chooseMethod('bpftrace', machine(but as Parameters<typeof machine>[0])), {
+      assert.throws(() => chooseMethod('bpftrace', machine(but)), {
         code: 'PROBE_NOT_POSSIBLE',
         message: reason,
       });

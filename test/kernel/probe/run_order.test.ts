@@ -221,6 +221,20 @@ describe('what several CPUs tell of a socket', () => {
     assert.deepEqual([...new Set(records.map((one) => 'sock' in one && one.sock))], ['0xa1@8', '0xa1@7']);
   });
 
+  it('forgets a socket whose end was missed when its address is used again', () => {
+    const done: Operation[] = [['recv', 5]];
+    const endless = linesOf('a1', done, 6).filter(({ type }) => type !== 'close');
+    const again = linesOf('a1', done, 6).map((line) => ({ ...line, openedUs: 8 }));
+    const records = ordered((order) => {
+      for (const line of [...endless, ...again]) order.take(line, 0);
+      order.release(1000);
+    });
+    assert.deepEqual(
+      records.map((one) => (one.type === 'lost' ? one.count : one.type)),
+      ['open', 'run', 'open', 'run', 'close', 1],
+    );
+  });
+
   it('leaves out the figures of a connection that was reset from here, for the kernel sets them to 0', () => {
     const lines = linesOf('a1', [['send', 5]], 6).map((line) =>
       line.type === 'close' ? { ...line, tcp: { segs_out: 0 } } : line,

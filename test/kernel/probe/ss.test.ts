@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { ssArguments } from '../../../src/kernel/probe/ss.ts';
@@ -16,7 +16,9 @@ async function listening(): Promise<{ port: number; server: ReturnType<typeof cr
   const server = createServer().listen(0, '127.0.0.1');
   after(() => server.close());
   await once(server, 'listening');
-  return { port: (server.address() as AddressInfo).port, server };
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return { port: address.port, server };
 }
 
 describe('ss', { skip: methodMissing('ss') }, () => {
@@ -29,9 +31,10 @@ describe('ss', { skip: methodMissing('ss') }, () => {
     client.write(Buffer.alloc(1009));
     await once(socket, 'data');
     socket.write(Buffer.alloc(100_003));
-    let read = 0;
-    client.on('data', ({ length }: Buffer) => (read += length));
-    while (read < 100_003) await once(client, 'data');
+    for (let read = 0; read < 100_003;) {
+      const [chunk]: Buffer[] = await once(client, 'data');
+      read += chunk!.length;
+    }
 
     const filter = { proxyPort: null, serverPort: port, pid: null };
     const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};

@@ -18,7 +18,14 @@ describe('the output of ss', () => {
     const sockets = parseSs(readFileSync(path.join(GOLDEN, 'ss-6.1.txt'), 'utf8'));
     assert.deepEqual(
       sockets.map(({ sock, pid, comm, localAddress, localPort, remotePort, sent, received }) => [
-        ...[sock, pid, comm, localAddress, localPort, remotePort, sent, received],
+        sock,
+        pid,
+        comm,
+        localAddress,
+        localPort,
+        remotePort,
+        sent,
+        received,
       ]),
       [
         ['118ac', 1366, 'node', '127.0.0.1', 57188, 5998, 3, 5],
