@@ -76,7 +76,6 @@ export class RunOrder {
    * @returns how many sockets there are of which something is still on its way: ask for the maps again
    */
   takeMaps(past: Entries, run: Entries, nowMs: number): number {
-    let unsettled = 0;
     for (const [sock, values] of run) {
       if (sock === '0') continue;
       const [, seq = 0, kept = 0, openedUs = 0, dir = 0, from = 0, other = 0, bytes = 0, ...rest] = values;
@@ -91,9 +90,10 @@ export class RunOrder {
         if (agree) hold(watched, unpackPast(openedUs, watched.pending, other, kept, packed));
       }
       this.#drain(name, watched, nowMs);
-      if (watched.waitingSinceMs !== null) unsettled += 1;
     }
-    return unsettled;
+    // Sockets that ended meanwhile are in no map, but a line of theirs may be on its way as well.
+    const lives = [...this.#lives.values()];
+    return lives.filter(({ waitingSinceMs, isForgotten }) => waitingSinceMs !== null && !isForgotten).length;
   }
 
   /** Gives up waiting for what has been missing for a second, or for all that is missing. */

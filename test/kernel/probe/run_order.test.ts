@@ -187,6 +187,22 @@ describe('what several CPUs tell of a socket', () => {
     assert.deepEqual(runRecords(records), expected(done));
   });
 
+  it('asks again for a socket that has ended, of which a line is still missing', () => {
+    const done: Operation[] = [
+      ['recv', 5],
+      ['send', 7],
+    ];
+    const lines = linesOf('a1', done, 6);
+    const [runs] = lines.splice(2, 1);
+    const records = ordered((order) => {
+      for (const line of lines) order.take(line, 0);
+      assert.equal(order.takeMaps(new Map(), new Map(), 0), 1);
+      order.take(runs!, 0);
+      assert.equal(order.takeMaps(new Map(), new Map(), 0), 0);
+    });
+    assert.deepEqual(runRecords(records), expected(done));
+  });
+
   it('counts as lost when it is missing for a second, and what follows is told', () => {
     const done: Operation[] = [
       ['recv', 5],
