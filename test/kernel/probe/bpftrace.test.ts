@@ -16,8 +16,9 @@ import {
   stopProbe,
   sumsOf,
 } from '../../support/probing.ts';
-import { proxyBefore, until } from '../../support/running_proxy.ts';
+import { proxyBefore } from '../../support/running_proxy.ts';
 import { debianBinaries, debianMissing, embeddedServer } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
 
 /** Prime, and so are the sizes. */
 const EXCHANGES = 23;
