@@ -5,6 +5,7 @@ import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
+import { probeCommand } from './probe.ts';
 import { proxyCommand } from './proxy.ts';
 import { traceCommand } from './trace.ts';
 
@@ -32,7 +33,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
 function commandLine(args: readonly string[]): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(), demoCommand(), benchCommand(), traceCommand()];
+  const commands = [proxyCommand(), probeCommand(), demoCommand(), benchCommand(), traceCommand()];
   const names = commands.map(({ command }) => command);
   const program = yargs([...args])
     .scriptName('pgnetflow')

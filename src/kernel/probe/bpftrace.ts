@@ -1,0 +1,162 @@
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { packageFolder } from '../../package_version.ts';
+import { type BpftraceEvent, parseBpftraceLine } from './bpftrace_line.ts';
+import { GuardedTool } from './guarded_tool.ts';
+import { ProbeError } from './probe_error.ts';
+import type { Producer, ProducerSink } from './producer.ts';
+import { type Filter, clockUs } from './record.ts';
+import { RunOrder } from './run_order.ts';
+
+const SCRIPT = path.join(packageFolder(), 'probes', 'netflow.bt');
+
+/** Sockets that can be watched at once, and pages of buffer per CPU (4 MiB): lines are lost when that is full. */
+const LIMITS = { BPFTRACE_MAP_KEYS_MAX: '65536', BPFTRACE_PERF_RB_PAGES: '1024' };
+
+const RELEASE_EVERY_MS = 500;
+const STOP_TIMEOUT_MS = 30_000;
+/** bpftrace looks for the signal ten times a second, and may be busy. */
+const ASK_AGAIN_MS = 1000;
+/** Maps that disagree with each other are asked for again; a socket that never rests is left to its next line. */
+const FLUSH_ATTEMPTS = 10;
+
+type MapEntries = Extract<BpftraceEvent, { type: 'map' }>['entries'];
+
+/** `probes/netflow.bt` under bpftrace. */
+export class BpftraceProducer implements Producer {
+  readonly method = 'bpftrace';
+  readonly tool: string;
+  readonly #sink: ProducerSink;
+  readonly #process: GuardedTool;
+  readonly #order: RunOrder;
+  readonly #releasing: NodeJS.Timeout;
+  #maps: { past: MapEntries | null; run: MapEntries | null } = { past: null, run: null };
+  #mapsArrived: (() => void) | null = null;
+  #flushing: Promise<void> = Promise.resolve();
+  #state: 'starting' | 'attached' | 'stopping' | 'ended' = 'starting';
+
+  private constructor(tool: string, process: GuardedTool, filter: Filter, sink: ProducerSink) {
+    this.tool = tool;
+    this.#process = process;
+    this.#sink = sink;
+    this.#order = new RunOrder(filter, (record) => sink.record(record));
+    this.#releasing = setInterval(() => this.#order.release(nowMs()), RELEASE_EVERY_MS);
+  }
+
+  /**
+   * Resolves when the probes are attached.
+   *
+   * @param tool as `bpftrace --version` says
+   * @throws {ProbeError} `PROBE_NOT_STARTED` with the gist of what bpftrace says
+   */
+  static async start(tool: string, filter: Filter, sink: ProducerSink): Promise<BpftraceProducer> {
+    const parameters = [filter.proxyPort, filter.serverPort, filter.pid].map((value) => String(value ?? 0));
+    const args = ['-B', 'line', '-f', 'json', SCRIPT, ...parameters];
+    const guarded = await GuardedTool.start('bpftrace', args, LIMITS);
+    const producer = new BpftraceProducer(tool, guarded, filter, sink);
+    return new Promise((resolve, reject) => {
+      const lines = createInterface({ input: guarded.stdout.setEncoding('utf8') });
+      lines.on('line', (line) => {
+        const event = parseBpftraceLine(line);
+        if (event === null) return;
+        // Nothing is printed before all probes are attached; `begin` may come from a slower CPU.
+        if (producer.#state === 'starting') {
+          producer.#state = 'attached';
+          sink.attached();
+          resolve(producer);
+        }
+        if (producer.#state === 'attached') producer.#take(event);
+      });
+      const end = (how: string): void => {
+        const starting = producer.#state === 'starting';
+        producer.#end(how);
+        const said = gist(guarded.stderr) || `bpftrace ${how}`;
+        if (starting)
+          reject(new ProbeError('PROBE_NOT_STARTED', `bpftrace cannot attach its probes: ${said}`));
+      };
+      void guarded.ended().then(end, reject);
+    });
+  }
+
+  flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#flush());
+    return this.#flushing;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'ended') return;
+    // Once asked to end, bpftrace 0.17 throws lines away that it has not printed. So it is asked for all it has
+    // first, and what comes after that does not count.
+    const impatience = setTimeout(() => this.#process.signal('SIGKILL'), STOP_TIMEOUT_MS);
+    await this.flush();
+    clearTimeout(impatience);
+    this.#order.release(nowMs(), 0);
+    this.#state = 'stopping';
+    await this.#process.stop('SIGKILL');
+  }
+
+  async #flush(): Promise<void> {
+    for (let attempt = 0; attempt < FLUSH_ATTEMPTS && this.#state === 'attached'; attempt++) {
+      if ((await this.#readMaps()) === 0) return;
+    }
+  }
+
+  /** @returns of how many sockets something is still on its way */
+  async #readMaps(): Promise<number> {
+    this.#maps = { past: null, run: null };
+    const again = setInterval(() => this.#process.signal('SIGUSR1'), ASK_AGAIN_MS);
+    await new Promise<void>((resolve) => {
+      this.#mapsArrived = resolve;
+      this.#process.signal('SIGUSR1');
+    });
+    this.#mapsArrived = null;
+    clearInterval(again);
+    return this.#takeMaps();
+  }
+
+  #takeMaps(): number {
+    const { past, run } = this.#maps;
+    return past === null || run === null ? 0 : this.#order.takeMaps(past, run, nowMs());
+  }
+
+  #take(event: BpftraceEvent): void {
+    switch (event.type) {
+      case 'begin':
+        break;
+      case 'lost':
+        this.#sink.record({ type: 'lost', count: event.count, clock_us: clockUs() });
+        break;
+      case 'map':
+        if (event.name === '@past') this.#maps.past = event.entries;
+        if (event.name === '@run') this.#maps.run = event.entries;
+        if (this.#maps.past !== null && this.#maps.run !== null) this.#mapsArrived?.();
+        break;
+      case 'open':
+      case 'addresses':
+      case 'runs':
+      case 'close':
+        this.#order.take(event, nowMs());
+    }
+  }
+
+  #end(how: string): void {
+    const died = this.#state === 'attached';
+    this.#state = 'ended';
+    clearInterval(this.#releasing);
+    this.#mapsArrived?.();
+    if (died) this.#order.release(nowMs(), 0);
+    if (died) this.#sink.died([`bpftrace ${how}`, gist(this.#process.stderr)].filter(Boolean).join(': '));
+  }
+}
+
+function nowMs(): number {
+  return clockUs() / 1000;
+}
+
+/** What matters of bpftrace's complaints, in one line; it says one thing about its limits that is none. */
+export function gist(stderr: string): string {
+  const lines = stderr.split('\n').map((line) => line.trim());
+  const said = lines.filter((line) => line !== '' && !line.includes('RLIMIT_MEMLOCK'));
+  const errors = said.filter((line) => /error/i.test(line));
+  return (errors.length > 0 ? errors : said).slice(0, 3).join('; ');
+}

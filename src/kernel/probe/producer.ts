@@ -1,0 +1,21 @@
+import type { Method, SocketRecord } from './record.ts';
+
+/** Who is told. */
+export interface ProducerSink {
+  /** All that happens from now on is counted; comes before any record. */
+  attached(): void;
+  record(record: SocketRecord): void;
+  /** It has ended although nobody asked it to. Nothing comes after. */
+  died(reason: string): void;
+}
+
+/** One way of letting the kernel count. */
+export interface Producer {
+  readonly method: Method;
+  /** Name and version of the tool. */
+  readonly tool: string;
+  /** Resolves when all that had happened before the call has been recorded. */
+  flush(): Promise<void>;
+  /** Takes the probes off and resolves when the last record was told, what had been pending included. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,129 @@
+import { checksText, runChecks, thisMachine } from '../kernel/probe/checks.ts';
+import { ProbeError } from '../kernel/probe/probe_error.ts';
+import type { Producer } from '../kernel/probe/producer.ts';
+import { SCHEMA, type SocketRecord, clockUs } from '../kernel/probe/record.ts';
+import { chooseMethod, startProducer } from '../kernel/probe/start.ts';
+import type { ProbeSettings } from '../settings/probe_settings.ts';
+import { ProbeOutput } from './probe_output.ts';
+import { Signals } from './signals.ts';
+
+/** Why a helper ends. */
+type End =
+  { readonly by: 'signal' | 'duration' | 'reader' } | { readonly by: 'tool'; readonly problem: string };
+
+/**
+ * The life of `pgnetflow probe`: resolves when it was asked to end or nobody reads any more.
+ *
+ * @throws {ProbeError} when it cannot count, or not any more
+ */
+export async function probe(settings: ProbeSettings): Promise<void> {
+  const machine = thisMachine();
+  if (settings.check) {
+    process.stdout.write(checksText(runChecks(machine)));
+    return;
+  }
+  const { method, passedOver } = chooseMethod(settings.method, machine);
+  for (const reason of passedOver) say(reason);
+  const signals = new Signals();
+  try {
+    let flush = (_token: number | null): void => undefined;
+    const signal = signals
+      .stopRequested({ dump: () => flush(null), hangUp: null })
+      .then((): End => ({ by: 'signal' }));
+    const output =
+      settings.to === '-'
+        ? ProbeOutput.standardOutput()
+        : await ProbeOutput.connect(settings.to, (token) => flush(token));
+    const recording = new Recording(output);
+    let tellDeath = (_end: End): void => undefined;
+    const death = new Promise<End>((resolve) => (tellDeath = resolve));
+    const filter = {
+      proxyPort: settings['proxy-port'],
+      serverPort: settings['server-port'],
+      pid: settings.pid,
+    };
+    const starting = startProducer(method, machine, filter, settings.interval, {
+      attached: () => recording.attach(method, machine.version(method) ?? method, machine.kernel, filter),
+      record: (record) => recording.record(record),
+      died: (problem) => tellDeath({ by: 'tool', problem }),
+    });
+    const reader = output.gone.then((): End => ({ by: 'reader' }));
+    const first = await Promise.race([starting, signal, reader]);
+    // Its guard ends what is still starting.
+    if ('by' in first) return;
+    flush = (token) => void recording.flush(first, token);
+    say(`Tracing with ${first.tool}… Ctrl-C to end.`);
+    const end = await Promise.race([signal, reader, death, timeUp(settings.duration)]);
+    if (end.by !== 'tool') await first.stop();
+    recording.detach(end.by === 'tool' ? end.problem : end.by);
+    await output.close();
+    if (end.by === 'tool') throw new ProbeError('PROBE_DIED', `the kernel helper has ended: ${end.problem}`);
+  } finally {
+    signals.release();
+  }
+}
+
+/** What is written, from `attach` to `detach`. */
+class Recording {
+  readonly #output: ProbeOutput;
+  #lost = 0;
+
+  constructor(output: ProbeOutput) {
+    this.#output = output;
+  }
+
+  attach(
+    method: string,
+    tool: string,
+    kernel: string,
+    filter: { proxyPort: number | null; serverPort: number | null; pid: number | null },
+  ): void {
+    const { proxyPort, serverPort, pid } = filter;
+    this.#output.write({
+      type: 'attach',
+      schema: SCHEMA,
+      method,
+      tool,
+      kernel,
+      ...moment(),
+      filter: {
+        ...(proxyPort !== null && { proxy_port: proxyPort }),
+        ...(serverPort !== null && { server_port: serverPort }),
+        ...(pid !== null && { pid }),
+      },
+    });
+  }
+
+  record(record: SocketRecord): void {
+    const refused = this.#output.takeRefused();
+    if (refused > 0) this.record({ type: 'lost', count: refused, clock_us: clockUs() });
+    if (record.type === 'lost') this.#lost += record.count;
+    this.#output.write(record);
+  }
+
+  async flush(producer: Producer, token: number | null): Promise<void> {
+    await producer.flush();
+    if (token !== null) this.#output.write({ type: 'flushed', token, clock_us: clockUs() });
+  }
+
+  detach(reason: string): void {
+    this.#output.write({ type: 'detach', ...moment(), lost: this.#lost, reason });
+  }
+}
+
+/** Now, on the calendar and on the steady clock. */
+function moment(): { readonly at: string; readonly clock_us: number } {
+  const us = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  const seconds = new Date(us / 1000).toISOString().slice(0, 'YYYY-MM-DDThh:mm:ss'.length);
+  return { at: `${seconds}.${String(us % 1_000_000).padStart(6, '0')}Z`, clock_us: clockUs() };
+}
+
+function timeUp(durationMs: number | null): Promise<End> {
+  return new Promise((resolve) => {
+    if (durationMs !== null) setTimeout(resolve, durationMs, { by: 'duration' });
+  });
+}
+
+function say(text: string): void {
+  process.stderr.write(`pgnetflow probe: ${text}\n`);
+}

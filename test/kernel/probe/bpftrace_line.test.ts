@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { gist } from '../../../src/kernel/probe/bpftrace.ts';
+import { parseBpftraceLine } from '../../../src/kernel/probe/bpftrace_line.ts';
+import type { SocketRecord } from '../../../src/kernel/probe/record.ts';
+import { RunOrder } from '../../../src/kernel/probe/run_order.ts';
+
+const GOLDEN = path.join(import.meta.dirname, '..', '..', '..', '..', 'test', 'golden', 'probe');
+const RECORDING = readFileSync(path.join(GOLDEN, 'bpftrace-0.17.jsonl'), 'utf8');
+
+describe('the output of bpftrace 0.17', () => {
+  it('becomes the records of what two sockets did: 3 bytes there, 5 and 1 back', () => {
+    const records: SocketRecord[] = [];
+    const order = new RunOrder({ proxyPort: null, serverPort: 5999, pid: null }, (one) => records.push(one));
+    for (const line of RECORDING.split('\n')) {
+      const event = parseBpftraceLine(line);
+      if (event === null || event.type === 'begin' || event.type === 'lost' || event.type === 'map') continue;
+      order.take(event, 0);
+    }
+    const told = (local: string) => {
+      const open = records.find((one) => one.type === 'open' && one.local === local);
+      assert.ok(open?.type === 'open');
+      return records.flatMap((one) =>
+        one.type === 'run' && one.sock === open.sock ? [[one.dir, one.from, one.bytes, one.ops]] : [],
+      );
+    };
+    assert.deepEqual(told('127.0.0.1:5999'), [
+      ['send', 0, 5, 1],
+      ['recv', 0, 3, 1],
+      ['send', 5, 1, 1],
+    ]);
+    assert.deepEqual(told('127.0.0.1:40218'), [
+      ['send', 0, 3, 1],
+      ['recv', 0, 5, 1],
+      ['recv', 5, 1, 1],
+    ]);
+    const closes = records.flatMap((one) => (one.type === 'close' ? [`${one.sent} ${one.received}`] : []));
+    assert.deepEqual(closes.toSorted(), ['3 6', '6 3']);
+  });
+
+  it('has the kernel’s addresses in maps as signed numbers', () => {
+    const event = parseBpftraceLine(
+      '{"type": "map", "data": {"@run": {"0": [0], "-131387265873472": [1,2]}}}',
+    );
+    assert.ok(event?.type === 'map');
+    assert.deepEqual(
+      [...event.entries],
+      [
+        ['0', [0]],
+        ['ffff888104b089c0', [1, 2]],
+      ],
+    );
+  });
+
+  it('says how many lines it has lost', () => {
+    assert.deepEqual(parseBpftraceLine('{"type": "lost_events", "data": {"events": 23}}'), {
+      type: 'lost',
+      count: 23,
+    });
+  });
+
+  it('may hold a process’s name with blanks, quotes and bytes beyond ASCII', () => {
+    const line = String.raw`{"type": "printf", "data": "open ff 7 1 5 1 1 1 1 1 1 1 0 1 1 1 1 4711 a \"b\" \uffffffc3\n"}`;
+    const event = parseBpftraceLine(line);
+    assert.ok(event?.type === 'open');
+    assert.deepEqual([event.pid, event.comm], [4711, 'a "b" \u00c3']);
+  });
+
+  for (const line of [
+    '',
+    'Attaching 4 probes...',
+    '{"type": "printf"}',
+    '{"type": "printf", "data": "hm"}',
+    '[1]',
+  ]) {
+    it(`is ignored where it is none of the script’s: ${JSON.stringify(line)}`, () => {
+      assert.equal(parseBpftraceLine(line), null);
+    });
+  }
+});
+
+describe('what bpftrace complains of', () => {
+  it('is told in one line, without its word about RLIMIT_MEMLOCK', () => {
+    const stderr =
+      "ERROR: Unknown error -1: couldn't set RLIMIT_MEMLOCK for bpftrace. If your program is not loading …\n" +
+      'netflow.bt:45:1-5: ERROR: tracepoint not found: sock:sock_send_length\ntracepoint:sock:sock_send_length\n~~~~\n';
+    assert.equal(gist(stderr), 'netflow.bt:45:1-5: ERROR: tracepoint not found: sock:sock_send_length');
+    assert.equal(gist(''), '');
+  });
+});

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { ssArguments } from '../../../src/kernel/probe/ss.ts';
+import { parseSs } from '../../../src/kernel/probe/ss_output.ts';
+import { runCommand } from '../../support/command.ts';
+import { temporaryDirectory } from '../../support/programs.ts';
+import { linesOf, methodMissing, startProbe, stopProbe } from '../../support/probing.ts';
+
+const NOBODY = 65_534;
+
+async function listening(): Promise<{ port: number; server: ReturnType<typeof createServer> }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  after(() => server.close());
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return { port: address.port, server };
+}
+
+describe('ss', { skip: methodMissing('ss') }, () => {
+  it('shows totals that equal what the application moved, as an ordinary user', async () => {
+    const { port, server } = await listening();
+    const accepted = once(server, 'connection');
+    const client = connect(port, '127.0.0.1');
+    const [socket] = await accepted;
+    after(() => [client, socket].forEach((one) => one.destroy()));
+    client.write(Buffer.alloc(1009));
+    await once(socket, 'data');
+    socket.write(Buffer.alloc(100_003));
+    for (let read = 0; read < 100_003;) {
+      const [chunk]: Buffer[] = await once(client, 'data');
+      read += chunk!.length;
+    }
+
+    const filter = { proxyPort: null, serverPort: port, pid: null };
+    const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+    const { stdout, status } = spawnSync('ss', ssArguments(filter), { encoding: 'utf8', ...user });
+    assert.equal(status, 0);
+    const sockets = parseSs(stdout);
+    const ofClient = sockets.find(({ localPort }) => localPort === client.localPort);
+    const ofServer = sockets.find(({ localPort }) => localPort === port);
+    assert.deepEqual([ofClient?.sent, ofClient?.received], [1009, 100_003]);
+    assert.deepEqual([ofServer?.sent, ofServer?.received], [100_003, 1009]);
+
+    const probe = await startProbe('--method', 'ss', '--server-port', String(port), '--interval', '0.01');
+    client.write(Buffer.alloc(23));
+    await probe.until('stdout', /"totals".*"sent":1032/);
+    client.destroy();
+    socket.destroy();
+    await probe.until('stdout', /"close"/);
+    const lines = await stopProbe(probe);
+    assert.equal(lines[0]?.method, 'ss');
+    const open = lines.find(({ type, remote }) => type === 'open' && remote === `127.0.0.1:${port}`);
+    assert.deepEqual([open?.sent, open?.received, 'pid' in open!], [1009, 100_003, false]);
+    assert.ok(
+      lines.every(({ type }) => type !== 'run'),
+      'operations are not known',
+    );
+  });
+
+  it('knows the process when it is asked for one', async () => {
+    const { port, server } = await listening();
+    const accepted = once(server, 'connection');
+    const client = connect(port, '127.0.0.1');
+    const [socket] = await accepted;
+    after(() => [client, socket].forEach((one) => one.destroy()));
+    const probe = await startProbe('--method', 'ss', '--pid', String(process.pid));
+    const lines = await stopProbe(probe);
+    const own = lines.find(({ type, remote }) => type === 'open' && remote === `127.0.0.1:${port}`);
+    assert.deepEqual([own?.pid, own?.comm?.length !== 0], [process.pid, true]);
+  });
+
+  it('ends by itself after --duration', async () => {
+    const probe = await startProbe('--method', 'ss', '--pid', String(process.pid), '--duration', '0.05');
+    const { status, stdout } = await probe.finished();
+    assert.equal(status, 0);
+    assert.equal(linesOf(stdout).at(-1)?.reason, 'duration');
+  });
+
+  it('ends well when the proxy goes', async () => {
+    const file = path.join(temporaryDirectory(), 'probe');
+    const server = createServer((socket) => socket.once('data', () => socket.destroy())).listen(file);
+    after(() => server.close());
+    await once(server, 'listening');
+    const probe = await startProbe('--method', 'ss', '--pid', String(process.pid), '--to', file);
+    const { status, stderr } = await probe.finished();
+    assert.equal(status, 0, stderr);
+  });
+
+  for (const [what, file, message] of [
+    [
+      'there is no socket',
+      '/nonexistent/probe',
+      /there is no \/nonexistent\/probe: start the proxy with --probe-socket/,
+    ],
+    ['it is a file', import.meta.filename, /is no socket|nobody listens/],
+  ] as const) {
+    it(`says what is wrong with --to when ${what}`, async () => {
+      const { status, stderr } = await runCommand(['probe', '--method', 'ss', '--pid', '1', '--to', file]);
+      assert.equal(status, 1);
+      assert.match(stderr, message);
+    });
+  }
+});
+
+describe('the settings of the probe', () => {
+  for (const [args, message] of [
+    [[], /nothing to count; give --proxy-port, --server-port or --pid/],
+    [['--server-port', '0'], /--server-port: "0" is no whole number from 1 to 65535/],
+    [['--pid', '1', '--method', 'bpftrac'], /did you mean bpftrace\?/],
+  ] as const) {
+    it(`are refused: ${args.join(' ') || 'none'}`, async () => {
+      const { status, stderr } = await runCommand(['probe', ...args]);
+      assert.equal(status, 2);
+      assert.match(stderr, message);
+    });
+  }
+});
