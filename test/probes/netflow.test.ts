@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import type { ReportRecord } from '../../src/report/model.ts';
+import { readRecording, socketsOf } from '../support/probe_recording.ts';
+import { judge } from '../vm/judge.ts';
+
+/** In the source tree: the built tests run from dist/test. What `UPDATE_GOLDEN=1 npm run test:stap` has left. */
+const GOLDEN = path.join(import.meta.dirname, '..', '..', '..', 'test', 'golden', 'kernel');
+
+const report: ReportRecord = JSON.parse(readFileSync(path.join(GOLDEN, 'report.json'), 'utf8'));
+const probe = readFileSync(path.join(GOLDEN, 'probe.ndjson'), 'utf8');
+const lines = probe.trimEnd().split('\n');
+const sessionOf = (query: string) => {
+  const found = report.sessions.find(({ statements }) => statements.some((one) => one.query === query));
+  assert.ok(found, query);
+  return found;
+};
+
+describe('a recording of netflow.stp', () => {
+  it('has the figures of the report, to the byte and to the read, on all sockets of every session', () => {
+    assert.deepEqual(judge(report, probe), []);
+    assert.ok(report.sessions.length >= 11);
+  });
+
+  it('tells a COPY as one run on each socket, in pieces', () => {
+    const { server, backend } = socketsOf(sessionOf('copy t to stdout'), readRecording(probe));
+    assert.ok(backend.send.ops > 100 && backend.send.runs < backend.send.ops / 10);
+    assert.equal(server.recv.end, backend.send.end);
+  });
+
+  it('tells where the streams of a session stood that was there before it', () => {
+    const { client, server, backend } = socketsOf(sessionOf("select 'after';"), readRecording(probe));
+    for (const socket of [client, server, backend]) {
+      for (const stream of [socket.send, socket.recv]) {
+        assert.ok(stream.from > 0 && stream.end > stream.from);
+        assert.equal(stream.closedAt, stream.end);
+      }
+    }
+  });
+
+  it('names IPv6 ends as the format says', () => {
+    const ends = readRecording(probe).sockets.filter(({ local }) => local === '[::1]:5432');
+    assert.equal(ends.length, 1);
+    assert.match(ends[0]!.remote, /^\[::1\]:\d+$/);
+  });
+
+  it('is found wrong when any one of its runs is left out', () => {
+    const runs = lines.flatMap((line, index) => (line.includes('"type":"run"') ? [index] : []));
+    for (let i = 0; i < runs.length; i += 23) {
+      assert.notDeepEqual(judge(report, lines.toSpliced(runs[i]!, 1).join('\n')), [], lines[runs[i]!]);
+    }
+  });
+
+  it('is found wrong when the report says a byte more', () => {
+    const altered = structuredClone(report);
+    altered.sessions[0]!.wire.server.bytes_in += 1;
+    assert.equal(judge(altered, probe).length, 2, 'the proxy’s socket and the backend’s');
+  });
+});

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Compiles a SystemTap script to a kernel module for the kernel of the virtual machine, natively, in its folder.
+#
+#   compile.sh FOLDER SCRIPT MODULE.ko      (root)
+#
+# The first time it takes minutes, for SystemTap looks at all tracepoints; it remembers them in the folder's /root.
+#
+# An emulated CPU may stand still while it holds a lock that the other one waits for: MAXTRYLOCK and STP_NO_OVERLOAD keep
+# SystemTap from skipping a probe for that after a millisecond, and from giving up.
+set -eu
+
+folder=$1 script=$2 module=$3
+release=$(basename "$(echo "$folder"/usr/lib/modules/*)")
+name=$(basename "$module" .ko)
+place=$(mktemp -d "$folder/tmp/compile.XXXXXX")
+trap 'rm -rf "$place"' EXIT
+trap 'exit 1' INT TERM HUP
+
+cp "$script" "$place/$name.stp"
+unshare --mount --pid --fork --kill-child chroot "$folder" sh -eu -c '
+  mount -t proc proc /proc
+  cd "$1"
+  export HOME=/root
+  exec stap -w -DMAXTRYLOCK=20000 -DSTP_NO_OVERLOAD -r "$2" -p4 -m "$3" "$3.stp"
+' sh "/tmp/$(basename "$place")" "$release" "$name" >/dev/null
+mv "$place/$name.ko" "$module"

@@ -1,0 +1,93 @@
+#!/bin/sh
+# Runs probes/netflow.stp for real: in a virtual machine of its own, whose kernel may be probed, with PostgreSQL, the
+# built proxy of this checkout and real clients; then compares the kernel's figures with the proxy's report.
+#
+#   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
+#   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
+#   npm run test:stap -- --overhead          measures what the probe costs instead
+#   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
+#
+# The machine's system is kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove it to build it anew.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
+experiment=experiment
+keep=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --keep) keep=$2 && shift ;;
+    --overhead) experiment=overhead ;;
+    *) echo "run.sh: $1 is no option; there are --keep FOLDER and --overhead" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+missing=
+need() {
+  command -v "$1" >/dev/null || missing="$missing
+  $2"
+}
+[ "$(id -u)" = 0 ] || missing="
+  root: to build the machine's system and to share it with the machine"
+need qemu-system-x86_64 'qemu-system-x86_64 (Debian: qemu-system-x86)'
+need debootstrap 'debootstrap'
+need unshare 'unshare and setsid (Debian: util-linux)'
+need apt-get 'apt-get, with a Debian mirror it knows or PGNETFLOW_VM_MIRROR'
+[ -x /usr/libexec/virtiofsd ] || [ -x /usr/lib/qemu/virtiofsd ] || missing="$missing
+  virtiofsd (Debian 12: qemu-system-common; later: virtiofsd)"
+[ "$(uname -m)" = x86_64 ] || missing="$missing
+  an x86_64 machine"
+if [ -n "$missing" ]; then
+  echo "npm run test:stap needs:$missing" >&2
+  exit 1
+fi
+
+mkdir -p "$cache"
+free_mb=$(df -m --output=avail "$cache" | tail -n 1)
+if [ ! -d "$cache/system" ] && [ "$free_mb" -lt 6000 ]; then
+  echo "npm run test:stap needs 6 GB of disk in $cache (PGNETFLOW_VM_CACHE); there are $free_mb MB" >&2
+  exit 1
+fi
+
+work=$(mktemp -d "$cache/run.XXXXXX")
+child=
+cleanup() {
+  if [ -n "$child" ]; then
+    kill -- "-$child" 2>/dev/null || true
+    wait "$child" || true
+  fi
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+# Each step is a process group, so that it can be ended with all that it has started; and in the background, for only a
+# shell that waits takes a signal at once.
+step() {
+  echo "$1 ..." >&2
+  shift
+  setsid "$@" &
+  child=$!
+  if wait "$child"; then child=; else exit 1; fi
+}
+
+[ -d "$cache/system" ] ||
+  step "building the machine's system in $cache/system" flock "$cache/lock" "$here/build.sh" "$cache/system"
+step 'compiling probes/netflow.stp' "$here/compile.sh" "$cache/system" "$checkout/probes/netflow.stp" "$work/netflow.ko"
+cp "$here/guest.sh" "$work/guest.sh"
+cp "$here/$experiment.sh" "$work/experiment.sh"
+step 'running the experiment in the machine' "$here/boot.sh" "$cache/system" "$checkout" "$work"
+
+[ -z "$keep" ] || { mkdir -p "$keep" && cp -R "$work"/results/. "$work"/*.log "$keep"; }
+if [ "$(cat "$work/results/status" 2>/dev/null)" != 0 ]; then
+  tail -n 40 "$work/console.log" "$work/results/experiment.log" >&2
+  echo 'the experiment failed in the machine; these are its last words' >&2
+  exit 1
+fi
+if [ "$experiment" = overhead ]; then
+  cat "$work/results/overhead"
+else
+  node "$checkout/dist/test/vm/main.js" "$work/results"
+fi
