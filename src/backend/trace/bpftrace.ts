@@ -1,7 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { GuardedTool } from '../../kernel/guarded_tool.ts';
 import { packageFolder } from '../../package_version.ts';
 import type { Target } from './cluster.ts';
 import { TraceError } from './trace_error.ts';
@@ -45,48 +46,40 @@ const ATTACH_POINT = /^(?:BEGIN|END|(?:uprobe|uretprobe|tracepoint|interval):\S+
 
 /** A running probes/fsync.bt. */
 export class Bpftrace {
-  readonly #child: ChildProcess;
-  readonly #closed: Promise<void>;
+  /** Resolves with how it ended; taking the probes off takes the kernel seconds. */
+  readonly closed: Promise<string>;
+  readonly #tool: GuardedTool;
   readonly #expected: number;
   /** How many probes it has found something for; null until it says so. */
   #attached: number | null = null;
-  #problems = '';
 
-  /** @param onLine is told each line of its output, as Latin-1 */
-  constructor(target: Target, onLine: (line: string) => void) {
-    const program = script(target);
-    this.#expected = program.match(ATTACH_POINT)?.length ?? 0;
-    const pids = [target.pid, target.all ? target.postmaster : NOBODY].map(String);
-    this.#child = spawn(PROGRAM, ['-B', 'line', '-f', 'json', '-e', program, ...pids], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...LIMITS },
-      // Not ended by a Ctrl-C that is meant for us: we end it. When we are gone, its next line ends it.
-      detached: true,
-    });
-    createInterface({ input: this.#child.stdout!.setEncoding('latin1') }).on('line', (line) => {
+  private constructor(tool: GuardedTool, expected: number, onLine: (line: string) => void) {
+    this.#tool = tool;
+    this.#expected = expected;
+    createInterface({ input: tool.stdout.setEncoding('latin1') }).on('line', (line) => {
       this.#attached ??= attachedProbes(line);
       // It goes on without what it has not found.
       if (this.#attached !== null && this.#attached < this.#expected) this.stop();
       else onLine(line);
     });
-    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#problems += text));
-    this.#closed = new Promise((resolve) => {
-      this.#child.once('error', (error) => {
-        this.#problems += error.message;
-        resolve();
-      });
-      this.#child.once('close', () => resolve());
-    });
+    this.closed = tool.ended();
+  }
+
+  /** @param onLine is told each line of its output, as Latin-1 */
+  static async start(target: Target, onLine: (line: string) => void): Promise<Bpftrace> {
+    const program = script(target);
+    const pids = [target.pid, target.all ? target.postmaster : NOBODY].map(String);
+    const tool = await GuardedTool.start(
+      PROGRAM,
+      ['-B', 'line', '-f', 'json', '-e', program, ...pids],
+      LIMITS,
+    );
+    return new Bpftrace(tool, program.match(ATTACH_POINT)?.length ?? 0, onLine);
   }
 
   /** Asks it to write what it has and to end. */
   stop(): void {
-    this.#child.kill('SIGINT');
-  }
-
-  /** Resolves when it has ended; taking the probes off takes the kernel seconds. */
-  get closed(): Promise<void> {
-    return this.#closed;
+    this.#tool.signal('SIGINT');
   }
 
   /** Why it has ended, when nobody asked it to. */
@@ -97,7 +90,7 @@ export class Bpftrace {
         'PostgreSQL 13 or later, with its exported names, is needed';
       return new TraceError('TRACE_NO_SYMBOL', message);
     }
-    const said = this.#problems.replace(/^.*RLIMIT_MEMLOCK.*\n/m, '').trim();
+    const said = this.#tool.stderr.replace(/^.*RLIMIT_MEMLOCK.*\n/m, '').trim();
     return new TraceError(
       'TRACE_NOT_ATTACHED',
       `bpftrace could not trace: ${said || 'it ended without a word'}`,

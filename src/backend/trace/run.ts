@@ -98,7 +98,7 @@ async function trace(settings: TraceSettings, target: Target, tracer: string, ou
     .then((signal) => end.abort(`interrupted by ${signal}`));
   const attached = new AbortController();
   let hasDetached = false;
-  const bpftrace = new Bpftrace(target, (line) => {
+  const bpftrace = await Bpftrace.start(target, (line) => {
     const record = parseBpftraceLine(line);
     if (record === null) return;
     if (record.type === 'attach') attached.abort(record.at_us);

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageFolder } from '../../package_version.ts';
 import { type BpftraceEvent, parseBpftraceLine } from './bpftrace_line.ts';
-import { GuardedTool } from './guarded_tool.ts';
+import { GuardedTool } from '../guarded_tool.ts';
 import { ProbeError } from './probe_error.ts';
 import type { Producer, ProducerSink } from './producer.ts';
 import { type Filter, clockUs } from './record.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { packageFolder } from '../../package_version.ts';
-import { GuardedTool } from './guarded_tool.ts';
+import { GuardedTool } from '../guarded_tool.ts';
 import { ProbeError } from './probe_error.ts';
 import type { Producer, ProducerSink } from './producer.ts';
 import { type Filter, type SocketRecord, clockUs } from './record.ts';

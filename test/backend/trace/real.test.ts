@@ -219,7 +219,7 @@ describe('what cannot be traced', { skip: bpftraceMissing }, () => {
     const pid = other.child.pid!;
     const told: string[] = [];
     const target = { pid, postmaster: pid, all: true, binary: '', dataDirectory: '', version: '15' };
-    const bpftrace = new Bpftrace(target, (line) => told.push(line));
+    const bpftrace = await Bpftrace.start(target, (line) => told.push(line));
     await bpftrace.closed;
     assert.equal(bpftrace.problem().code, 'TRACE_NO_SYMBOL', bpftrace.problem().message);
     assert.deepEqual(told, []);
