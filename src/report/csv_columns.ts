@@ -210,4 +210,37 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
   column('S_messages', COUNT, 'protocol messages from server to client', ({ S }) => S.messages),
   column('S_reads', COUNT, 'socket reads from the server that moved bytes', ({ S }) => S.reads),
   column('S_writes', COUNT, 'socket writes to the client that moved bytes', ({ S }) => S.writes),
+  ofSession('kernel_causes', TEXT, 'why the verdict is not `ok`: codes, separated by blanks', ({ kernel }) =>
+    [...new Set(kernel.causes.map(({ code }) => code))].join(' '),
+  ),
+  ofStatement(
+    'statement_kernel_verdict',
+    TEXT,
+    "whether the kernel's count of the statement agrees; empty when it was not asked",
+    ({ kernel }) => kernel?.verdict ?? null,
+  ),
+  ofStatement(
+    'kernel_R_proxy',
+    COUNT,
+    "the proxy's writes to the server that moved bytes of this statement only, as the kernel counts",
+    ({ kernel }) => kernel?.proxy?.R.operations ?? null,
+  ),
+  ofStatement(
+    'kernel_S_proxy',
+    COUNT,
+    "the proxy's reads from the server, likewise",
+    ({ kernel }) => kernel?.proxy?.S.operations ?? null,
+  ),
+  ofStatement(
+    'kernel_R_backend',
+    COUNT,
+    "the PostgreSQL backend's reads, likewise; empty when it was not seen",
+    ({ kernel }) => kernel?.backend?.R.operations ?? null,
+  ),
+  ofStatement(
+    'kernel_S_backend',
+    COUNT,
+    "the PostgreSQL backend's writes, likewise",
+    ({ kernel }) => kernel?.backend?.S.operations ?? null,
+  ),
 ];

@@ -66,6 +66,152 @@ export interface TimeRecord {
   server_stall_us: number;
 }
 
+/**
+ * Whether the kernel's count agrees. `ok`: equal, to the byte and to the operation. `explained`: not equal, or not
+ * comparable, for reasons that are told. `mismatch`: not equal, and nothing explains it. `unchecked`: nothing to compare
+ * with.
+ */
+export type Verdict = 'ok' | 'explained' | 'mismatch' | 'unchecked';
+
+/** Why a verdict is not `ok`. */
+export interface KernelCauseRecord {
+  /** One of the table in docs/kernel.md. */
+  code: string;
+  /** The socket that it is about; null when it is about the session or the recording. */
+  leg: 'client' | 'server' | 'backend' | null;
+  /** What the socket's owner reads, or what it writes; null when it is about both. */
+  direction: 'in' | 'out' | null;
+  /** In words, figures included. */
+  text: string;
+  figures: Record<string, number>;
+}
+
+/** `tcp_info` of a socket when it was last looked at; null what the method does not know. */
+export interface TcpRecord {
+  bytes_sent: number | null;
+  bytes_acked: number | null;
+  bytes_received: number | null;
+  bytes_retrans: number | null;
+  segs_out: number | null;
+  segs_in: number | null;
+  data_segs_out: number | null;
+  data_segs_in: number | null;
+  /** Segments. */
+  retransmits: number | null;
+  rtt_us: number | null;
+  busy_us: number | null;
+  rwnd_limited_us: number | null;
+  sndbuf_limited_us: number | null;
+}
+
+/** One socket as the kernel saw it; `in` and `out`, reads and writes are those of the process that owns it. */
+export interface KernelSocketRecord {
+  verdict: Verdict;
+  pid: number | null;
+  process: string | null;
+  opened_at: string | null;
+  closed_at: string | null;
+  /** In its life, as far as that is known. */
+  bytes_in: number | null;
+  bytes_out: number | null;
+  /** Operations that moved bytes, as far as they were seen; null when the method does not see operations. */
+  reads: number | null;
+  writes: number | null;
+  /** Bytes moved by these operations. */
+  seen_in: number;
+  seen_out: number;
+  /** Time in these operations; null when the method does not know it. */
+  read_us: number | null;
+  write_us: number | null;
+  tcp: TcpRecord | null;
+}
+
+/** The counts of one direction of a session side by side; null what nobody has counted. */
+export interface KernelCountsRecord {
+  messages: number;
+  /** Of the proxy, as it counts them itself and as the kernel does. */
+  reads: number;
+  kernel_reads: number | null;
+  writes: number;
+  kernel_writes: number | null;
+  /** Of the PostgreSQL backend: its reads of R, its writes of S. */
+  backend_operations: number | null;
+  tls_records: number | null;
+  /** TCP data segments on each leg, and those of them that were sent again. */
+  segments: { client: number | null; server: number | null };
+  retransmits: { client: number | null; server: number | null };
+}
+
+export interface SessionKernelRecord {
+  verdict: Verdict;
+  causes: KernelCauseRecord[];
+  /** The proxy's own sockets, and that of the backend if it is on the same machine; null when not seen. */
+  client: KernelSocketRecord | null;
+  server: KernelSocketRecord | null;
+  backend: KernelSocketRecord | null;
+  /** Null when no socket of the session was seen. */
+  counts: { R: KernelCountsRecord; S: KernelCountsRecord } | null;
+}
+
+/** Operations that the kernel saw for one direction of a statement. */
+export interface KernelOperationsRecord {
+  /** That moved its bytes only. */
+  operations: number;
+  /** Of runs that moved bytes of others as well. */
+  shared: number;
+  /** Time in the former; null when the method does not know it. */
+  us: number | null;
+}
+
+export interface StatementKernelRecord {
+  verdict: Verdict;
+  /** Codes. */
+  causes: string[];
+  /** The proxy's writes to the server (R) and reads from it (S). */
+  proxy: { R: KernelOperationsRecord; S: KernelOperationsRecord } | null;
+  /** The backend's reads (R) and writes (S). */
+  backend: { R: KernelOperationsRecord; S: KernelOperationsRecord } | null;
+}
+
+/** How a count of the kernel's was taken. */
+export interface KernelHelperRecord {
+  method: string | null;
+  tool: string | null;
+  /** Of the operating system's kernel, as `uname -r` says it. */
+  kernel_version: string | null;
+  /** `gone`: it ended without a word. */
+  state: 'attached' | 'detached' | 'gone';
+  attached_at: string | null;
+  detached_at: string | null;
+  detach_reason: string | null;
+  /** Records that the tool could not write. */
+  lost: number;
+}
+
+/** A number of sessions or statements for each verdict. */
+export type VerdictsRecord = Record<Verdict, number>;
+
+/** What stands behind all verdicts of a report. */
+export interface KernelCertificateRecord {
+  helpers: KernelHelperRecord[];
+  lost: number;
+  /** Lines that could not be read, and the first few of them. */
+  damaged: number;
+  damaged_lines: { line: number; problem: string }[];
+  /** Records of sockets that no record has introduced. */
+  orphans: number;
+  /** Sockets seen that belong to no session of the report: cancel requests, health checks. */
+  other_sockets: number;
+  /** Sockets that were forgotten because there were too many. */
+  forgotten_sockets: number;
+  /** Percent of the sockets' bytes in operations that the kernel saw, rounded down; null without bytes. */
+  coverage: { client: number | null; server: number | null; backend: number | null };
+  sessions: VerdictsRecord;
+  statements: VerdictsRecord;
+  /** Sessions that are not listed in the report, and so have no verdict. */
+  unlisted_sessions: number;
+}
+
 export interface PartRecord {
   tag: string | null;
   rows: number | null;
@@ -97,6 +243,8 @@ export interface StatementRecord {
    * the stream, more than one range when bytes of others stand between. Null where that is not known.
    */
   stream: { R: RangeRecord[] | null; S: RangeRecord[] | null };
+  /** What the kernel's own count says of it; null until it has been asked. */
+  kernel: StatementKernelRecord | null;
   time: TimeRecord;
 }
 
@@ -165,7 +313,8 @@ export interface SessionRecord extends SessionIdentity {
   balanced: boolean;
   /** What does not add up, a sentence each; empty when `balanced`. */
   imbalances: string[];
-  kernel: { verdict: 'ok' | 'explained' | 'mismatch' | 'unchecked' };
+  /** What the kernel's own count says of it. */
+  kernel: SessionKernelRecord;
   time: {
     duration_us: number;
     idle_us: number;
@@ -263,6 +412,8 @@ export interface ReportRecord {
   cancels: CancelRecord[];
   /** Turned away because a limit was reached; the connections are in no other figure. */
   refused: { connections: number; cancels: number };
+  /** The certificate of the kernel's count; null when nobody counted. */
+  kernel: KernelCertificateRecord | null;
   /** Sessions that were not kept, added up; `unbalanced` counts those whose books did not balance. */
   dropped: {
     sessions: number;

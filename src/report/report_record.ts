@@ -52,6 +52,7 @@ export function reportRecord(sources: ReportSources): ReportRecord {
     statements: fingerprintRecords(sources.statistics, clock),
     cancels: sources.cancels.list().map((cancel) => cancelRecord(cancel, clock)),
     refused: { ...sources.refused },
+    kernel: null,
     dropped: {
       sessions: dropped.sessions,
       unbalanced: dropped.unbalanced,

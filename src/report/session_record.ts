@@ -13,6 +13,7 @@ import type {
   StatementRecord,
   TlsRecord,
 } from './model.ts';
+import { notCounted } from './not_counted.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
 /** The books of a session as they stand. */
@@ -49,7 +50,7 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     undelivered,
     balanced: found.length === 0,
     imbalances: found,
-    kernel: { verdict: 'unchecked' },
+    kernel: notCounted(),
     time: {
       duration_us: microseconds((session.endedAt ?? now) - session.startedAt),
       idle_us: microseconds(session.idleMs),
@@ -117,6 +118,7 @@ export function statementRecord(
     R: flowRecord(statement.R),
     S: flowRecord(statement.S),
     stream: streamRecord(statement, server),
+    kernel: null,
     time: timeRecord(statement, clock),
   };
 }

@@ -1,4 +1,5 @@
 import { escapeCell, escapeLine } from './escape.ts';
+import { certificateLines, kernelRemarks } from './kernel_text.ts';
 import { flowLines, formatEndpoint, queryText } from './flow_lines.ts';
 import type {
   CancelRecord,
@@ -121,8 +122,10 @@ export function* renderText(report: ReportRecord): Generator<string> {
     yield* lines(flowLines({ client, server, R, S, us: activeUs(session) }));
   }
   if (sessions.length > 0) {
-    // What does not balance is shown, however small.
-    const shown = sessions.filter(({ balanced }, index) => index < TOP || !balanced);
+    // What does not balance, or does not match, is shown, however small.
+    const shown = sessions.filter(
+      ({ balanced, kernel }, index) => index < TOP || !balanced || kernel.verdict === 'mismatch',
+    );
     yield* lines(['', ...LEGEND, '', `sessions by bytes (${countOf(shown, sessions)})`]);
     yield* lines(withRemarks(tableLines(SESSION_COLUMNS, shown), shown, severalListeners(sessions)));
   }
@@ -138,6 +141,7 @@ export function* renderText(report: ReportRecord): Generator<string> {
   yield* top('normalized statements', FINGERPRINT_COLUMNS, report.statements, bothBytes);
   yield* latestCancels(report.cancels);
   yield* lines(['', ...totalLines(report)]);
+  if (report.kernel !== null) yield* lines(['', ...certificateLines(report.kernel)]);
 }
 
 function* lines(all: readonly string[]): Generator<string> {
@@ -209,6 +213,7 @@ function remarks(session: SessionRecord, withListener: boolean): string[] {
         `R ${formatBytes(dropped.R.bytes)}, S ${formatBytes(dropped.S.bytes)}`,
     );
   }
+  found.push(...kernelRemarks(session.kernel));
   return found.map((remark) => `        ${remark}`);
 }
 

@@ -1,12 +1,15 @@
 import type {
   AccountRecord,
   FlowRecord,
+  KernelSocketRecord,
   LegRecord,
   ReportRecord,
+  SessionKernelRecord,
   SessionRecord,
   StatementRecord,
   TlsRecord,
 } from '../../src/report/model.ts';
+import { notCounted } from '../../src/report/not_counted.ts';
 
 export function flow(bytes = 0, messages = 0, reads = 0, writes = 0): FlowRecord {
   return { bytes, messages, reads, writes };
@@ -65,6 +68,7 @@ export function statement(fields: Partial<StatementRecord> = {}): StatementRecor
     tag: 'SELECT 1',
     rows: 1,
     stream: { R: null, S: null },
+    kernel: null,
     fetches: 0,
     parts: [],
     completions: 1,
@@ -137,7 +141,7 @@ export function session(
     undelivered: { R: 0, S: 0 },
     balanced: true,
     imbalances: [],
-    kernel: { verdict: 'unchecked' },
+    kernel: notCounted(),
     time: {
       duration_us: 9_000_000,
       idle_us: 4_000_000,
@@ -178,7 +182,87 @@ export function report(
     statements: [],
     cancels: [],
     refused: { connections: 0, cancels: 0 },
+    kernel: null,
     dropped: folded,
+  };
+}
+
+function socket(fields: Partial<KernelSocketRecord>): KernelSocketRecord {
+  return {
+    verdict: 'ok',
+    pid: 4711,
+    process: 'node',
+    opened_at: '2013-10-15T08:00:00.000Z',
+    closed_at: '2013-10-15T08:00:09.000Z',
+    bytes_in: 186,
+    bytes_out: 574_210_654,
+    reads: 6,
+    writes: 70_108,
+    seen_in: 186,
+    seen_out: 574_210_654,
+    read_us: 61,
+    write_us: 290_000,
+    tcp: null,
+    ...fields,
+  };
+}
+
+function sampleKernel(): SessionKernelRecord {
+  return {
+    verdict: 'explained',
+    causes: [
+      {
+        code: 'partial_writes',
+        leg: 'client',
+        direction: 'out',
+        text: '3 of 70107 writes were not taken at once: the kernel took them in 70108 operations',
+        figures: { kernel: 70_108, ours: 70_107, deferred: 3 },
+      },
+    ],
+    client: socket({
+      verdict: 'explained',
+      tcp: {
+        bytes_sent: 574_210_655,
+        bytes_acked: 574_210_655,
+        bytes_received: 187,
+        bytes_retrans: 0,
+        segs_out: 35_110,
+        segs_in: 17_011,
+        data_segs_out: 35_102,
+        data_segs_in: 6,
+        retransmits: 2,
+        rtt_us: 211,
+        busy_us: 3_700_000,
+        rwnd_limited_us: 3_600_000,
+        sndbuf_limited_us: 0,
+      },
+    }),
+    server: socket({ bytes_in: 574_210_654, bytes_out: 186, reads: 70_102, writes: 7 }),
+    backend: socket({ pid: 4242, process: 'postgres', reads: 6, writes: 70_100 }),
+    counts: {
+      R: {
+        messages: 5,
+        reads: 6,
+        kernel_reads: 6,
+        writes: 7,
+        kernel_writes: 7,
+        backend_operations: 6,
+        tls_records: null,
+        segments: { client: 6, server: null },
+        retransmits: { client: null, server: null },
+      },
+      S: {
+        messages: 1_000_028,
+        reads: 70_102,
+        kernel_reads: 70_102,
+        writes: 70_107,
+        kernel_writes: 70_108,
+        backend_operations: 70_100,
+        tls_records: null,
+        segments: { client: 35_102, server: null },
+        retransmits: { client: 2, server: null },
+      },
+    },
   };
 }
 
@@ -229,6 +313,19 @@ export function sample(): ReportRecord {
   first.via = { address: '172.16.3.7', port: 40_000 };
   first.wire.client.tls = tls('TLS_AES_256_GCM_SHA384', 2219, 1_553_807);
   first.wire.server.tls = tls('ECDHE-RSA-AES128-GCM-SHA256', 2_030_723, 1741);
+  first.kernel = sampleKernel();
+  copyOut.kernel = {
+    verdict: 'explained',
+    causes: ['partial_writes'],
+    proxy: {
+      R: { operations: 2, shared: 0, us: 11 },
+      S: { operations: 70_096, shared: 0, us: 311_000 },
+    },
+    backend: {
+      R: { operations: 1, shared: 0, us: 9 },
+      S: { operations: 70_095, shared: 1, us: null },
+    },
+  };
 
   const copyIn = statement({
     seq: 1,
@@ -325,6 +422,40 @@ export function sample(): ReportRecord {
       },
     ],
     refused: { connections: 13, cancels: 1 },
+    kernel: {
+      helpers: [
+        {
+          method: 'bpftrace',
+          tool: 'bpftrace v0.17.0',
+          kernel_version: '6.1.0-18-amd64',
+          state: 'gone',
+          attached_at: '2013-10-15T07:59:59.000Z',
+          detached_at: null,
+          detach_reason: null,
+          lost: 0,
+        },
+        {
+          method: 'bpftrace',
+          tool: 'bpftrace v0.17.0',
+          kernel_version: '6.1.0-18-amd64',
+          state: 'detached',
+          attached_at: '2013-10-15T08:00:06.000Z',
+          detached_at: '2013-10-15T08:00:10.000Z',
+          detach_reason: 'signal',
+          lost: 2,
+        },
+      ],
+      lost: 2,
+      damaged: 1,
+      damaged_lines: [{ line: 23, problem: 'it is no JSON' }],
+      orphans: 3,
+      other_sockets: 5,
+      forgotten_sockets: 0,
+      coverage: { client: 99.99, server: 100, backend: null },
+      sessions: { ok: 0, explained: 1, mismatch: 0, unchecked: 2 },
+      statements: { ok: 0, explained: 1, mismatch: 0, unchecked: 3 },
+      unlisted_sessions: 2,
+    },
     cancels: [
       {
         session: 1,

@@ -1,0 +1,64 @@
+import { escapeLine } from './escape.ts';
+import type {
+  KernelCertificateRecord,
+  KernelHelperRecord,
+  SessionKernelRecord,
+  VerdictsRecord,
+} from './model.ts';
+
+/** Below the line of a session: what the kernel says of it, a sentence each. */
+export function kernelRemarks({ verdict, causes, counts }: SessionKernelRecord): string[] {
+  const remarks: string[] = [];
+  if (counts !== null && counts.R.backend_operations !== null) {
+    const { R, S } = counts;
+    remarks.push(
+      `backend R/W: ${R.backend_operations} reads, ${S.backend_operations} writes; ` +
+        `proxy to server: ${R.writes} writes, ${S.reads} reads`,
+    );
+  }
+  const name = verdict === 'mismatch' ? 'kernel MISMATCH' : `kernel ${verdict}`;
+  for (const { code, leg, direction, text } of causes) {
+    // That nobody counted is no remark.
+    if (code === 'no_helper') continue;
+    const where = [leg, direction].filter((part) => part !== null).join(' ');
+    remarks.push(escapeLine(`${name}: ${where === '' ? '' : `${where}: `}${text}`));
+  }
+  return remarks;
+}
+
+/** The certificate of the kernel's count, at the end of the report. */
+export function certificateLines(certificate: KernelCertificateRecord): string[] {
+  const { helpers, lost, damaged, damaged_lines, orphans, coverage, sessions, statements } = certificate;
+  const percent = (value: number | null): string => (value === null ? '-' : `${value} %`);
+  const lines = [
+    "certificate of the kernel's count",
+    ...helpers.map((helper) => `  counted by ${helperLine(helper)}`),
+    `  coverage, of bytes: client ${percent(coverage.client)}, server ${percent(coverage.server)}, backend ${percent(coverage.backend)}`,
+    `  records lost: ${lost}, lines damaged: ${damaged}, records of unknown sockets: ${orphans}`,
+    ...damaged_lines.map(({ line, problem }) => `  line ${line}: ${escapeLine(problem)}`),
+    `  sockets of no session: ${certificate.other_sockets}, forgotten: ${certificate.forgotten_sockets}`,
+    `  sessions: ${verdicts(sessions)}`,
+    `  statements: ${verdicts(statements)}`,
+  ];
+  if (certificate.unlisted_sessions > 0)
+    lines.push(`  sessions not listed, and so not compared: ${certificate.unlisted_sessions}`);
+  return lines;
+}
+
+function helperLine(helper: KernelHelperRecord): string {
+  const { method, tool, kernel_version, state, attached_at, detached_at, detach_reason, lost } = helper;
+  const reason = detach_reason === null ? '' : ` (${detach_reason})`;
+  const until = {
+    attached: 'and still attached',
+    detached: `to ${detached_at ?? 'an unknown time'}${reason}`,
+    gone: 'and gone without a word',
+  }[state];
+  return escapeLine(
+    `${method ?? 'an unknown method'} (${tool ?? 'unknown tool'}) on kernel ${kernel_version ?? 'unknown'}, ` +
+      `from ${attached_at ?? 'an unknown time'} ${until}, ${lost} records lost`,
+  );
+}
+
+function verdicts({ ok, explained, mismatch, unchecked }: VerdictsRecord): string {
+  return `${ok} ok, ${explained} explained, ${mismatch} mismatch, ${unchecked} unchecked`;
+}
