@@ -3,10 +3,19 @@ import { nearest } from '../settings/nearest.ts';
 import type { Setting, Settings } from '../settings/setting.ts';
 import { UsageError } from '../settings/usage_error.ts';
 
-/** Declares the flags of a table of settings, and refuses any other. */
-export function declareSettings(builder: Argv, command: string, settings: Settings): Argv {
+/**
+ * Declares the flags of a table of settings, and refuses any other.
+ *
+ * @param operands names of what the command takes besides flags
+ */
+export function declareSettings(
+  builder: Argv,
+  command: string,
+  settings: Settings,
+  operands: readonly string[] = [],
+): Argv {
   for (const [name, setting] of Object.entries(settings)) builder.option(name, option(setting));
-  return builder.check((argv) => refuseUnknown(argv, command, Object.keys(settings)), false);
+  return builder.check((argv) => refuseUnknown(argv, command, Object.keys(settings), operands), false);
 }
 
 function option(setting: Setting<unknown>): Options {
@@ -23,7 +32,12 @@ function option(setting: Setting<unknown>): Options {
   };
 }
 
-function refuseUnknown(argv: Arguments, command: string, names: readonly string[]): true {
+function refuseUnknown(
+  argv: Arguments,
+  command: string,
+  names: readonly string[],
+  operands: readonly string[],
+): true {
   const known = [...names, 'help', 'version'];
   const explained = `pgnetflow ${command} --help lists the flags`;
   for (const name of Object.keys(argv)) {
@@ -34,8 +48,10 @@ function refuseUnknown(argv: Arguments, command: string, names: readonly string[
       `unknown flag ${dashes}${name}; ${meant === null ? explained : `did you mean --${meant}?`}`,
     );
   }
-  const extra = argv._[command.split(' ').length];
-  if (extra !== undefined)
-    throw new UsageError(`unexpected "${extra}": ${command} takes flags only; ${explained}`);
+  const extra = argv._[command.split(' ').length + operands.length];
+  if (extra !== undefined) {
+    const takes = operands.length === 0 ? 'flags only' : `${operands.join(' ')} and flags`;
+    throw new UsageError(`unexpected "${extra}": ${command} takes ${takes}; ${explained}`);
+  }
   return true;
 }

@@ -4,6 +4,7 @@ import { describeError } from '../run/describe_error.ts';
 import { nearest } from '../settings/nearest.ts';
 import { UsageError } from '../settings/usage_error.ts';
 import { benchCommand } from './bench.ts';
+import { crosscheckCommand } from './crosscheck.ts';
 import { demoCommand } from './demo.ts';
 import { probeCommand } from './probe.ts';
 import { proxyCommand } from './proxy.ts';
@@ -33,7 +34,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
 function commandLine(args: readonly string[]): Argv {
   // One file per command; a new one is entered here.
-  const commands = [proxyCommand(), probeCommand(), demoCommand(), benchCommand(), traceCommand()];
+  const commands = [
+    proxyCommand(),
+    probeCommand(),
+    demoCommand(),
+    benchCommand(),
+    traceCommand(),
+    crosscheckCommand(),
+  ];
   const names = commands.map(({ command }) => command);
   const program = yargs([...args])
     .scriptName('pgnetflow')

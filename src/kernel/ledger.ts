@@ -32,12 +32,9 @@ export class KernelLedger implements RecordSink {
   readonly #byEnds = new Map<string, SocketLife[]>();
   #sockets = 0;
   #runs = 0;
-  readonly #onFlushed: (token: number) => void;
 
-  /** @param onFlushed a request to write all that is pending has been answered */
-  constructor(limits: LedgerLimits = LEDGER_LIMITS, onFlushed: (token: number) => void = () => undefined) {
+  constructor(limits: LedgerLimits = LEDGER_LIMITS) {
     this.#limits = limits;
-    this.#onFlushed = onFlushed;
   }
 
   /** Sockets kept. */
@@ -82,7 +79,6 @@ export class KernelLedger implements RecordSink {
       case 'flushed':
         this.#settle();
         this.#helper.unflushed = false;
-        if (record.token !== null) this.#onFlushed(record.token);
         break;
       case 'detach': {
         const helper = this.#helper;
@@ -117,9 +113,11 @@ export class KernelLedger implements RecordSink {
     return this.#byEnds.get(key) ?? [];
   }
 
-  /** All ends of which there are sockets. */
-  ends(): Iterable<string> {
-    return this.#byEnds.keys();
+  /** Some socket with one of these ends has not been closed. */
+  anyOpen(keys: ReadonlySet<string>): boolean {
+    for (const { state, local, remote } of this.#open.values())
+      if (state === 'open' && keys.has(socketKey(local, remote))) return true;
+    return false;
   }
 
   /** Forgets closed sockets with ends that are not wanted. */

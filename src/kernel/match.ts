@@ -1,4 +1,4 @@
-import type { ReportRecord, SessionRecord } from '../report/model.ts';
+import type { EndpointRecord, ReportRecord, SessionRecord } from '../report/model.ts';
 import { endOf, socketKey } from './address.ts';
 import type { KernelLedger } from './ledger.ts';
 import type { SocketLife } from './socket_life.ts';
@@ -10,21 +10,33 @@ export type SessionSockets = Readonly<Record<LegName, SocketLife | null>>;
 /** Two clocks of one machine, one of which may have been set since. */
 const CLOCK_SLACK_MS = 2000;
 
+interface Ends {
+  readonly local: EndpointRecord | null;
+  readonly remote: EndpointRecord | null;
+}
+
+/** The ends of a session's two connections. */
+export interface SessionEnds {
+  readonly client: Ends | null;
+  readonly server: Ends | null;
+}
+
+/** Names of all sockets that sessions have, those that their backends would have on this machine included. */
+export function socketsOf(sessions: Iterable<SessionEnds>): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const ends of sessions) for (const [, key] of keysOf(ends)) names.add(key);
+  return names;
+}
+
 /** Names of a session's TCP sockets: the proxy's own two, and the other end of that towards the server. */
-export function* keysOf(wire: {
-  readonly client: Ends;
-  readonly server: Ends;
-}): Generator<[leg: LegName, key: string]> {
-  const { client, server } = wire;
-  if (client.local !== null && client.remote !== null)
+function* keysOf({ client, server }: SessionEnds): Generator<[leg: LegName, key: string]> {
+  if (client !== null && client.local !== null && client.remote !== null)
     yield ['client', socketKey(endOf(client.local), endOf(client.remote))];
-  if (server.local === null || server.remote === null) return;
+  if (server === null || server.local === null || server.remote === null) return;
   const [local, remote] = [endOf(server.local), endOf(server.remote)];
   yield ['server', socketKey(local, remote)];
   yield ['backend', socketKey(remote, local)];
 }
-
-type Ends = Pick<SessionRecord['wire']['client'], 'local' | 'remote'>;
 
 interface Pair {
   readonly session: SessionRecord;

@@ -1,13 +1,17 @@
 import type { KernelHelperRecord, ReportRecord, SessionRecord, VerdictsRecord } from '../report/model.ts';
-import { keysOf, matchSockets } from './match.ts';
+import { matchSockets } from './match.ts';
 import { reconcileSession } from './reconcile_session.ts';
 import type { Helper } from './helper.ts';
 import type { KernelLedger } from './ledger.ts';
 
 const NOTHING_SEEN = { client: null, server: null, backend: null } as const;
 
-/** The report with what the kernel says: of each session and statement, and as a whole. The given one stays as it is. */
+/**
+ * The report with what the kernel says: of each session and statement, and as a whole. The given one stays as it is. When
+ * nobody has counted there is nothing to say.
+ */
 export function reconcile(report: ReportRecord, ledger: KernelLedger): ReportRecord {
+  if (ledger.helpers.length === 0) return report;
   const sockets = matchSockets(report, ledger);
   const sessions = report.sessions.map((session) =>
     reconcileSession(session, sockets.get(session) ?? NOTHING_SEEN, ledger),
@@ -34,13 +38,6 @@ export function reconcile(report: ReportRecord, ledger: KernelLedger): ReportRec
       unlisted_sessions: report.dropped.sessions,
     },
   };
-}
-
-/** The ends of all sockets that the sessions have, or would have of a backend on this machine. */
-export function wantedSockets(wires: Iterable<Parameters<typeof keysOf>[0]>): ReadonlySet<string> {
-  const wanted = new Set<string>();
-  for (const wire of wires) for (const [, key] of keysOf(wire)) wanted.add(key);
-  return wanted;
 }
 
 function helperRecord({ attach, detach, detachedAt, lost, state }: Helper): KernelHelperRecord {

@@ -107,6 +107,12 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     return this.#connections.size;
   }
 
+  /** The sessions that a report would list. */
+  *sessions(): Generator<Session> {
+    yield* this.#archive.list();
+    for (const { session } of this.#connections) yield session;
+  }
+
   /** @throws {ListenError} when an address cannot be listened on; nothing is left open then */
   async listen(): Promise<void> {
     await this.#doors.open(
@@ -118,12 +124,11 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   /** The books as they stand: ended sessions and open ones. */
   report(): ReportRecord {
-    const open = [...this.#connections].map((connection) => connection.session);
     return reportRecord({
       version: readPackageVersion(),
       clock: this.#clock,
       startedAt: this.#startedAt,
-      sessions: [...this.#archive.list(), ...open],
+      sessions: [...this.sessions()],
       droppedSessions: this.#archive.dropped,
       statistics: this.#statistics,
       cancels: this.#cancels,

@@ -19,8 +19,7 @@ export class ListenError extends Error {
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
 function explain(address: Address, error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE')
-    return 'the address is in use; stop what listens there or choose another with --listen';
+  if (error.code === 'EADDRINUSE') return 'the address is in use; stop what listens there or choose another';
   // libuv says EACCES for ENOENT.
   if (error.code === 'EACCES' && 'path' in address && !existsSync(path.dirname(address.path)))
     return 'no such directory';
@@ -43,12 +42,15 @@ export interface Listener {
  * Listens on one address. A Unix-domain socket that nobody listens on any more is replaced.
  *
  * @param onAcceptError a connection could not be taken (too many open files); the listener goes on
+ * @param access who may connect to a Unix-domain socket. `everyone`: whoever may reach its directory, as with
+ *   PostgreSQL's unix_socket_permissions; `owner`: this user and root, from the moment that there is a socket
  * @throws {ListenError}
  */
 export async function listen(
   address: Address,
   onConnection: (socket: net.Socket) => void,
   onAcceptError: (error: Error) => void = () => undefined,
+  access: 'everyone' | 'owner' = 'everyone',
 ): Promise<Listener> {
   const server = net.createServer(SERVER_OPTIONS, onConnection);
   if ('path' in address) await preparePath(address);
@@ -56,7 +58,13 @@ export async function listen(
     server.once('error', (error) => {
       reject(new ListenError(address, error));
     });
-    server.listen(listenOptions(address), resolve);
+    // Node makes the socket within the call; to change its mode afterwards would leave a moment between.
+    const mask = access === 'owner' ? process.umask(0o177) : null;
+    try {
+      server.listen(listenOptions(address, access), resolve);
+    } finally {
+      if (mask !== null) process.umask(mask);
+    }
   });
   // Errors of accept concern one connection, not the listener.
   server.on('error', onAcceptError);
@@ -71,9 +79,9 @@ export async function listen(
   };
 }
 
-function listenOptions(address: Address): net.ListenOptions {
-  // As PostgreSQL's unix_socket_permissions: whoever may reach the directory may connect.
-  if ('path' in address) return { path: address.path, readableAll: true, writableAll: true };
+function listenOptions(address: Address, access: 'everyone' | 'owner'): net.ListenOptions {
+  const open = access === 'everyone';
+  if ('path' in address) return { path: address.path, readableAll: open, writableAll: open };
   return { host: address.host, port: address.port };
 }
 

@@ -278,6 +278,7 @@ function delivery({ requested_at, delivered_at, error }: CancelRecord): string {
   return `after ${formatDuration(Math.max(0, Date.parse(delivered_at) - Date.parse(requested_at)) * 1000)}`;
 }
 
-function userAtDatabase({ user, database }: SessionRecord): string {
+/** Who a session is, on one line. */
+export function userAtDatabase({ user, database }: SessionRecord): string {
   return escapeLine(user === null && database === null ? '-' : `${user ?? '-'}@${database ?? '-'}`);
 }

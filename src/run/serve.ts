@@ -3,6 +3,9 @@ import { LiveOutput } from '../export/live.ts';
 import { type Sink, Turns } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
+import type { SessionEnds } from '../kernel/match.ts';
+import { ProbeSocket } from '../kernel/probe_socket.ts';
+import { reconcile } from '../kernel/reconcile.ts';
 import type { ListenerStart, ProxyOptions } from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
@@ -52,11 +55,13 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   const stdout = stdoutSink();
   const outputs = await openOutputs(settings, stdout, log);
   let proxy: Proxy;
+  let probe: ProbeSocket | null;
   try {
     proxy = await startProxy({
       ...proxyOptions(settings, outputs, log),
       listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
     });
+    probe = await openProbe(settings['probe-socket'], proxy, log);
   } catch (error) {
     await closeOutputs(outputs);
     throw error;
@@ -64,10 +69,18 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
 
   const dumps = new Turns();
   const write = (report: ReportRecord): Promise<void> =>
-    writeReport(report, settings.report, settings['report-file'], stdout);
+    writeReport(
+      probe === null ? report : reconcile(report, probe.ledger),
+      settings.report,
+      settings['report-file'],
+      stdout,
+    );
   const dumpNow = async (): Promise<void> => {
     try {
-      await dumps.next(() => write(proxy.report()));
+      await dumps.next(async () => {
+        await probe?.flush();
+        await write(proxy.report());
+      });
     } catch (error) {
       log.error(describeError(error));
     }
@@ -96,7 +109,24 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   try {
     await closeOutputs(outputs);
   } finally {
-    await dumps.next(() => write(report));
+    await dumps.next(async () => {
+      await probe?.settle(report);
+      probe?.close();
+      await write(report);
+    });
+  }
+}
+
+async function openProbe(path: string | null, proxy: Proxy, log: Logger): Promise<ProbeSocket | null> {
+  if (path === null) return null;
+  const sessions = function* (): Generator<SessionEnds> {
+    for (const { wire } of proxy.sessions()) yield { client: wire.client.ends, server: wire.server.ends };
+  };
+  try {
+    return await ProbeSocket.open({ path, sessions, log });
+  } catch (cause) {
+    proxy.stop();
+    throw new Error(`--probe-socket: ${describeError(cause)}`, { cause });
   }
 }
 

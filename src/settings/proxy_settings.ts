@@ -63,6 +63,16 @@ const PROCESS_SETTINGS = {
     default: null,
     parse: path,
   }),
+  'probe-socket': setting('optional', {
+    group: 'Results',
+    placeholder: 'PATH',
+    unit: 'file',
+    describe:
+      'Unix-domain socket on which to listen for pgnetflow probe, which lets the kernel count for itself; the report ' +
+      'then holds its verdict on each session. Only the same user and root can connect',
+    default: null,
+    parse: path,
+  }),
   'max-connections': setting('value', {
     group: 'Limits',
     placeholder: 'N',
