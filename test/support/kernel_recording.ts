@@ -3,7 +3,7 @@ import type { SessionRecord } from '../../src/report/model.ts';
 import { sessionRecord } from '../../src/report/session_record.ts';
 import { SteadyClock } from '../../src/report/steady_clock.ts';
 import { type Chunk, relay } from './story.ts';
-import { KernelLedger } from '../../src/kernel/ledger.ts';
+import { KernelLedger, type LedgerLimits } from '../../src/kernel/ledger.ts';
 import { RecordReader } from '../../src/kernel/record_reader.ts';
 
 /** One record as it stands in a line. */
@@ -173,15 +173,18 @@ export function tell({ operations, session }: Played, { pieces, attachedAt = 0 }
 }
 
 /** A ledger that has read these lines, and then the end of the recording. */
-export function ledgerOf(
-  lines: readonly (Line | string)[],
-  limits?: ConstructorParameters<typeof KernelLedger>[0],
-): KernelLedger {
+export function ledgerOf(lines: readonly (Line | string)[], limits?: LedgerLimits): KernelLedger {
+  const ledger = ledgerSoFar(lines, limits);
+  ledger.helperGone();
+  return ledger;
+}
+
+/** A ledger that has read these lines of a helper that is still attached. */
+export function ledgerSoFar(lines: readonly (Line | string)[], limits?: LedgerLimits): KernelLedger {
   const ledger = new KernelLedger(limits);
   const reader = new RecordReader(ledger);
   for (const line of lines)
     reader.read(Buffer.from(`${typeof line === 'string' ? line : JSON.stringify(line)}\n`));
   reader.end();
-  ledger.helperGone();
   return ledger;
 }
