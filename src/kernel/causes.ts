@@ -176,7 +176,7 @@ export const CAUSES = {
   shared_run: {
     verdict: 'explained',
     describe:
-      'of statements: a run holds bytes of others as well (pipelining, asynchronous messages), so its operations are nobody’s alone',
+      'of statements: a run holds bytes of others as well (pipelining, asynchronous messages), so its operations belong to none of them alone',
     text: (f) => `${figure(f, 'shared')} operations moved bytes of others as well`,
   },
   runs_folded: {
