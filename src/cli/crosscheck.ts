@@ -1,5 +1,4 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import { crosscheck } from '../run/crosscheck.ts';
 import { CROSSCHECK_SETTINGS, readCrosscheckSettings } from '../settings/crosscheck_settings.ts';
 import { declareSettings } from './options.ts';
 
@@ -24,7 +23,10 @@ export function crosscheckCommand() {
         .example('zstd -dc probe.zst | $0 crosscheck report.json - --json', 'the report, for programs')
         .epilogue('Exit status: 0 no session is a mismatch, 1 one is, or something failed, 2 wrong usage.'),
     handler: async (flags: ArgumentsCamelCase): Promise<void> => {
-      await crosscheck(readCrosscheckSettings(flags, process.env));
+      const settings = readCrosscheckSettings(flags, process.env);
+      // Only here: no other command needs what this brings in.
+      const { crosscheck } = await import('../run/crosscheck.ts');
+      await crosscheck(settings);
     },
   };
 }

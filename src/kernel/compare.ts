@@ -79,7 +79,7 @@ export function compareBackend(
 }
 
 /** What the records of a socket lack, or say against each other. */
-export function* recordCauses(stream: Stream, about: About, circumstances: Circumstances): Generator<Cause> {
+function* recordCauses(stream: Stream, about: About, circumstances: Circumstances): Generator<Cause> {
   const { contradiction, holes } = stream;
   if (contradiction !== null) yield cause('contradiction', { ...contradiction }, about);
   for (const why of ['before', 'between', 'lost'] as const) {

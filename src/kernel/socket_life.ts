@@ -34,10 +34,10 @@ export class SocketLife {
     this.sent.begin(open.sent, 'before');
   }
 
-  /** Another helper sees a socket with these ends: it can be this one if no byte would have come back. */
+  /** Another helper sees a socket with these ends: it can be this one if its offsets are known and none went back. */
   mayGoOn(open: OpenRecord): boolean {
     const goesOn = ({ relative, end }: Stream, at: number | null): boolean =>
-      relative || at === null || at >= end;
+      !relative && at !== null && at >= end;
     return this.state === 'detached' && goesOn(this.received, open.received) && goesOn(this.sent, open.sent);
   }
 

@@ -17,6 +17,7 @@ export function kernelRemarks({ verdict, causes, counts }: SessionKernelRecord):
     );
   }
   const name = verdict === 'mismatch' ? 'kernel MISMATCH' : `kernel ${verdict}`;
+  if (counts !== null) remarks.push(...segmentRemarks(counts));
   for (const { code, leg, direction, text } of causes) {
     // That nobody counted is no remark.
     if (code === 'no_helper') continue;
@@ -24,6 +25,22 @@ export function kernelRemarks({ verdict, causes, counts }: SessionKernelRecord):
     remarks.push(escapeLine(`${name}: ${where === '' ? '' : `${where}: `}${text}`));
   }
   return remarks;
+}
+
+/** Segments that pgnetflow's kernel sent and received on each leg, where the method knows them. */
+function segmentRemarks({ R, S }: NonNullable<SessionKernelRecord['counts']>): string[] {
+  const count = (value: number | null): string => (value === null ? '-' : String(value));
+  const legs = [
+    ['client', R.segments.client, S.segments.client, S.retransmits.client],
+    ['server', S.segments.server, R.segments.server, R.retransmits.server],
+  ] as const;
+  const known = legs.filter(([, into, outOf]) => into !== null || outOf !== null);
+  if (known.length === 0) return [];
+  const told = known.map(
+    ([leg, into, outOf, again]) =>
+      `${leg} ${count(into)} in, ${count(outOf)} out (${count(again)} of them again)`,
+  );
+  return [`TCP data segments: ${told.join('; ')}`];
 }
 
 /** The certificate of the kernel's count, at the end of the report. */

@@ -3,9 +3,6 @@ import { LiveOutput } from '../export/live.ts';
 import { type Sink, Turns } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
-import type { SessionEnds } from '../kernel/match.ts';
-import { ProbeSocket } from '../kernel/probe_socket.ts';
-import { reconcile } from '../kernel/reconcile.ts';
 import type { ListenerStart, ProxyOptions } from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
@@ -20,6 +17,7 @@ import { openFilesLimit, sessionsWithin } from './open_files.ts';
 import { Signals } from './signals.ts';
 import { TlsFiles } from './tls_files.ts';
 import { Trace } from './trace.ts';
+import type { Witness } from './witness.ts';
 
 /** What the proxy writes while it runs. */
 interface Outputs {
@@ -55,13 +53,13 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   const stdout = stdoutSink();
   const outputs = await openOutputs(settings, stdout, log);
   let proxy: Proxy;
-  let probe: ProbeSocket | null;
+  let witness: Witness | null;
   try {
     proxy = await startProxy({
       ...proxyOptions(settings, outputs, log),
       listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
     });
-    probe = await openProbe(settings['probe-socket'], proxy, log);
+    witness = await openWitness(settings['probe-socket'], proxy, log);
   } catch (error) {
     await closeOutputs(outputs);
     throw error;
@@ -69,18 +67,12 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
 
   const dumps = new Turns();
   const write = (report: ReportRecord): Promise<void> =>
-    writeReport(
-      probe === null ? report : reconcile(report, probe.ledger),
-      settings.report,
-      settings['report-file'],
-      stdout,
-    );
+    writeReport(report, settings.report, settings['report-file'], stdout);
   const dumpNow = async (): Promise<void> => {
     try {
-      await dumps.next(async () => {
-        await probe?.flush();
-        await write(proxy.report());
-      });
+      await dumps.next(async () =>
+        write(witness === null ? proxy.report() : await witness.testifyTo(() => proxy.report())),
+      );
     } catch (error) {
       log.error(describeError(error));
     }
@@ -109,24 +101,19 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   try {
     await closeOutputs(outputs);
   } finally {
-    await dumps.next(async () => {
-      await probe?.settle(report);
-      probe?.close();
-      await write(report);
-    });
+    await dumps.next(async () => write((await witness?.testifyAtLast(report)) ?? report));
   }
 }
 
-async function openProbe(path: string | null, proxy: Proxy, log: Logger): Promise<ProbeSocket | null> {
+async function openWitness(path: string | null, proxy: Proxy, log: Logger): Promise<Witness | null> {
   if (path === null) return null;
-  const sessions = function* (): Generator<SessionEnds> {
-    for (const { wire } of proxy.sessions()) yield { client: wire.client.ends, server: wire.server.ends };
-  };
   try {
-    return await ProbeSocket.open({ path, sessions, log });
-  } catch (cause) {
+    // Only here: no other proxy needs what this brings in.
+    const { Witness: Kernel } = await import('./witness.ts');
+    return await Kernel.open(path, proxy, log);
+  } catch (error) {
     proxy.stop();
-    throw new Error(`--probe-socket: ${describeError(cause)}`, { cause });
+    throw error;
   }
 }
 

@@ -123,6 +123,26 @@ describe('the kernel ledger', () => {
     );
   });
 
+  it('does not join what two helpers say of a socket when one does not know its offsets', () => {
+    const unknown = { type: 'open', sock: 'b', ...ENDS, clock_us: 1 };
+    const ledger = ledgerOf([
+      ATTACH,
+      open(1),
+      run('recv', 0, 10),
+      DETACH,
+      ATTACH,
+      unknown,
+      run('recv', 0, 4, 1, 'b'),
+    ]);
+    assert.deepEqual(
+      ledger.socketsOf(KEY).map(({ received: { end, relative } }) => [end, relative]),
+      [
+        [10, false],
+        [4, true],
+      ],
+    );
+  });
+
   it('does not take a new socket with old ends for the one before', () => {
     const ledger = ledgerOf([
       ATTACH,

@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import type { SessionEnds } from '../kernel/match.ts';
+import { ProbeSocket } from '../kernel/probe_socket.ts';
+import { reconcile } from '../kernel/reconcile.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import type { ReportRecord } from '../report/model.ts';
+import { describeError } from './describe_error.ts';
+
+/** The kernel as a witness of a running proxy: what a helper writes to `--probe-socket`. */
+export class Witness {
+  readonly #probe: ProbeSocket;
+
+  private constructor(probe: ProbeSocket) {
+    this.#probe = probe;
+  }
+
+  /** @throws {Error} when the socket cannot be listened on */
+  static async open(path: string, proxy: Proxy, log: Logger): Promise<Witness> {
+    const sessions = function* (): Generator<SessionEnds> {
+      for (const { wire } of proxy.sessions()) yield { client: wire.client.ends, server: wire.server.ends };
+    };
+    try {
+      return new Witness(await ProbeSocket.open({ path, sessions, log }));
+    } catch (cause) {
+      throw new Error(`--probe-socket: ${describeError(cause)}`, { cause });
+    }
+  }
+
+  /** A report of the proxy as it runs, with what the kernel says. */
+  async testifyTo(report: () => ReportRecord): Promise<ReportRecord> {
+    await this.#probe.flush();
+    return reconcile(report(), this.#probe.ledger);
+  }
+
+  /** The last report, once the last records are there; takes no more. */
+  async testifyAtLast(report: ReportRecord): Promise<ReportRecord> {
+    await this.#probe.settle(report);
+    this.#probe.close();
+    return reconcile(report, this.#probe.ledger);
+  }
+}
