@@ -10,7 +10,7 @@ import type { KernelCauseRecord } from '../../src/report/model.ts';
 import { ListenError } from '../../src/relay/listener.ts';
 import { client as c, server as s } from '../support/messages.ts';
 import { type FakeServer, fakeServer, socketPath } from '../support/peers.ts';
-import { until } from '../support/activity.ts';
+import { until } from '../support/until.ts';
 import { type LogLine, openPair, testProxy, type TestProxy } from '../support/proxies.ts';
 import { ScriptedHelper } from '../support/scripted_helper.ts';
 

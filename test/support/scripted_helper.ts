@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after } from 'node:test';
 import type { EndpointRecord, ReportRecord, SessionRecord } from '../../src/report/model.ts';
-import { until } from './activity.ts';
+import { until } from './until.ts';
 
 const end = ({ address, port }: EndpointRecord): string => `${address}:${port}`;
 
