@@ -1,5 +1,4 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import { serve } from '../run/serve.ts';
 import { PROXY_FLAGS, readProxySettings } from '../settings/proxy_settings.ts';
 import { declareSettings } from './options.ts';
 
@@ -28,7 +27,10 @@ export function proxyCommand() {
             'statement log, read certificates again.',
         ),
     handler: async (flags: ArgumentsCamelCase): Promise<void> => {
-      await serve(readProxySettings(flags, process.env));
+      const settings = readProxySettings(flags, process.env);
+      // Only here: other commands need nothing of it, and who may open few files can open it in two steps.
+      const { serve } = await import('../run/serve.ts');
+      await serve(settings);
     },
   };
 }
