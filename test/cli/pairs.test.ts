@@ -220,7 +220,7 @@ describe('a configuration file with listeners that cannot be used', () => {
     assert.equal(status, 1);
     assert.equal(
       stderr,
-      `pgnetflow: cannot listen on 127.0.0.1:${plain.port}: the address is in use; stop what listens there or choose another with --listen\n`,
+      `pgnetflow: cannot listen on 127.0.0.1:${plain.port}: the address is in use; stop what listens there or choose another\n`,
     );
   });
 });
