@@ -74,7 +74,9 @@ export type DiagnoseSettings = Values<typeof DIAGNOSE_SETTINGS> & { readonly tar
  *
  * @throws {UsageError} naming what is wrong, and where
  */
-export function readDiagnoseSettings(pid: string | undefined, flags: Sources['flags']): DiagnoseSettings {
+export function readDiagnoseSettings(
+  flags: Sources['flags'] & { readonly _: readonly (string | number)[] },
+): DiagnoseSettings {
   const settings = resolveSettings(DIAGNOSE_SETTINGS, { flags, environment: {}, config: null });
   return { ...settings, target: readTarget(flags._[1], settings) };
 }
