@@ -6,6 +6,7 @@ import { UsageError } from '../settings/usage_error.ts';
 import { benchCommand } from './bench.ts';
 import { crosscheckCommand } from './crosscheck.ts';
 import { demoCommand } from './demo.ts';
+import { diagnoseCommand } from './diagnose.ts';
 import { probeCommand } from './probe.ts';
 import { proxyCommand } from './proxy.ts';
 import { traceCommand } from './trace.ts';
@@ -37,6 +38,7 @@ function commandLine(args: readonly string[]): Argv {
   const commands = [
     proxyCommand(),
     probeCommand(),
+    diagnoseCommand(),
     demoCommand(),
     benchCommand(),
     traceCommand(),
@@ -54,6 +56,8 @@ function commandLine(args: readonly string[]): Argv {
       'camel-case-expansion': false,
       'dot-notation': false,
       'strip-aliased': true,
+      // --no-stack is a flag of its own.
+      'boolean-negation': false,
     })
     .command(
       '$0',

@@ -30,7 +30,8 @@ export function proxyCommand() {
       const settings = readProxySettings(flags, process.env);
       // Only here: other commands need nothing of it, and who may open few files can open it in two steps.
       const { serve } = await import('../run/serve.ts');
-      await serve(settings);
+      const { HangDiagnoser } = await import('../backend/diagnose/hang_diagnoser.ts');
+      await serve(settings, new HangDiagnoser());
     },
   };
 }

@@ -4,7 +4,8 @@ import type { Address } from '../relay/address.ts';
 import type { Network } from '../relay/networks.ts';
 import type { ClientTls } from '../relay/client_tls.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
-import type { Accounting, Session, SessionLimits } from '../session/session.ts';
+import type { CancelDiagnosis } from '../session/cancel.ts';
+import type { Accounting, Endpoint, Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
 /** Sees the bytes of a session as they pass, for a trace. The buffers are valid during the call only. */
@@ -36,6 +37,22 @@ export interface ListenerOptions {
   readonly cancelTimeoutMs: number;
 }
 
+/** Whom to look at: a backend that does not heed a cancel request. */
+export interface HungBackend {
+  readonly processId: number;
+  readonly server: Endpoint;
+  /** Of its session, ISO 8601: the process began after that. */
+  readonly sessionStartedAt: string;
+}
+
+/** Looks at backends. */
+export interface BackendDiagnoser {
+  /** Finds out why a backend does not react; null when nobody can tell, as for one on another host. */
+  diagnose(backend: HungBackend): Promise<Omit<CancelDiagnosis, 'at'> | null>;
+  /** Gives up what is under way; resolves when no backend is touched any more. */
+  close(): Promise<void>;
+}
+
 /** What holds for all listeners together. */
 export interface ProxyOptions extends SessionLimits {
   /** Off: the bare relay; nothing is read beyond what opens a connection. */
@@ -50,6 +67,10 @@ export interface ProxyOptions extends SessionLimits {
   readonly maxConnections: number;
   /** Cancel requests under way at a time; further ones are not forwarded. */
   readonly maxCancels: number;
+  /** How long a cancel request may have no effect, from its delivery, before its backend is looked at; 0 for ever. */
+  readonly diagnoseAfterMs: number;
+  /** Is asked about one backend at a time, once for each statement. */
+  readonly diagnose?: BackendDiagnoser['diagnose'];
   readonly log: Logger;
   /** Called as each statement's figures become final; must not throw. */
   readonly onStatement?: (session: Session, statement: Statement) => void;
@@ -81,6 +102,7 @@ export const PROXY_DEFAULTS = {
   maxConnections: 10_000,
   // Each makes the server fork a process.
   maxCancels: 1000,
+  diagnoseAfterMs: 5000,
 } as const satisfies Partial<ProxyOptions>;
 
 /** What must be told about a listener, and what may be. */

@@ -24,6 +24,7 @@ import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import { type Door, Doors } from './doors.ts';
+import { HangWatch } from './hang_watch.ts';
 import type { CancelRequest } from './negotiation.ts';
 import {
   LISTENER_DEFAULTS,
@@ -71,6 +72,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #limits: SessionLimits;
   readonly #statistics: StatementStatistics;
   readonly #cancels = new CancelLedger(MAX_CANCELS_KEPT);
+  readonly #hangs: HangWatch;
   /** Give up the cancel requests that are under way. */
   readonly #cancelsUnderWay = new Set<(reason: string) => void>();
   /** Clients that were one too many and have not closed yet. */
@@ -90,6 +92,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#archive = new SessionArchive(options.maxSessionsKept);
     this.#statistics = new StatementStatistics(options, this.#startedAt);
     this.#seldom = new SeldomLog(options.log);
+    this.#hangs = new HangWatch(options, this.#cancels, this.#clock);
   }
 
   /** Where it listens, in the order of the options; port 0 is resolved. */
@@ -147,6 +150,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     // First, for it gives the statement its fingerprint.
     this.#statistics.record(statement);
     this.#cancels.statementFinished(session, statement);
+    this.#hangs.statementFinished(statement);
     this.#options.onStatement?.(session, statement);
   }
 
@@ -173,8 +177,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   cancelRequested(connection: Connection, request: CancelRequest): void {
-    const { session } = connection;
-    const cancel = this.#cancels.enter(session, this.#targetOf(request, session.entrance), this.#clock.now());
+    const { session: origin } = connection;
+    const { target, session } = this.#targetOf(request, origin.entrance);
+    const cancel = this.#cancels.enter(origin, target, this.#clock.now());
     this.#connections.delete(connection);
     if (this.#cancelsUnderWay.size >= this.#options.maxCancels) {
       cancel.error = `${this.#options.maxCancels} cancel requests were under way, which is the limit (--max-cancels)`;
@@ -186,6 +191,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     const giveUp = forwardCancel(connection, request, cancel, () => {
       this.#cancelsUnderWay.delete(giveUp);
       if (cancel.error !== null) this.#warn('cancels', `cancel request: ${cancel.error}`);
+      else if (session !== null && target.kind === 'open' && target.statement !== null)
+        this.#hangs.watch(session, target.statement, cancel);
     });
     this.#cancelsUnderWay.add(giveUp);
   }
@@ -228,22 +235,30 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#seldom.warn(about, message, this.#clock.now());
   }
 
-  /** Two servers may give out the same key. */
-  #targetOf(request: CancelRequest, through: Entrance | null): CancelTarget {
+  /** Two servers may give out the same key. `session` is given while it is open. */
+  #targetOf(
+    request: CancelRequest,
+    through: Entrance | null,
+  ): { readonly target: CancelTarget; readonly session: Session | null } {
     const isMeant = ({ facts: { backendKey }, entrance }: Session): boolean =>
       backendKey?.processId === request.processId &&
       backendKey.key.equals(request.key) &&
       entrance?.upstream === through?.upstream;
     for (const { session } of this.#connections) {
-      if (isMeant(session)) return { kind: 'open', session: session.id, statement: session.answering };
+      if (!isMeant(session)) continue;
+      return { target: { kind: 'open', session: session.id, statement: session.answering }, session };
     }
     const ended = this.#archive.find(isMeant);
-    return ended === null ? { kind: 'nobody' } : { kind: 'ended', session: ended.id };
+    return {
+      target: ended === null ? { kind: 'nobody' } : { kind: 'ended', session: ended.id },
+      session: null,
+    };
   }
 
   #stop(): ReportRecord {
     this.#doors.close();
     for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');
+    this.#hangs.stop();
     for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
     const report = this.report();
     for (const connection of this.#connections) connection.stop();

@@ -379,6 +379,16 @@ export interface FingerprintRecord {
   last_at: string | null;
 }
 
+/** Why a backend did not react to a cancel request: docs/diagnose.md. */
+export interface CancelDiagnosisRecord {
+  at: string;
+  pid: number;
+  verdict: string;
+  sentence: string;
+  advice: string;
+  facts: string[];
+}
+
 export interface CancelRecord {
   /** Null when no session of ours has, or had, that key. */
   session: number | null;
@@ -399,6 +409,8 @@ export interface CancelRecord {
   bytes_after: number | null;
   /** Why it could not be delivered. */
   error: string | null;
+  /** Null when it took effect in time, and when nobody could look at the backend. */
+  diagnosis: CancelDiagnosisRecord | null;
 }
 
 export interface ReportRecord {

@@ -1,10 +1,10 @@
 import type { StatementStatistics } from '../account/statistics.ts';
 import type { Flow } from '../session/account.ts';
-import type { Cancel } from '../session/cancel.ts';
+import type { Cancel, CancelDiagnosis } from '../session/cancel.ts';
 import type { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Session } from '../session/session.ts';
 import { fingerprintRecords } from './fingerprint_record.ts';
-import { type CancelRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
+import { type CancelDiagnosisRecord, type CancelRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
 import { flowRecord, microseconds, sessionRecord } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
@@ -78,5 +78,11 @@ function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
     effect_us: cancel.effectMs === null ? null : microseconds(cancel.effectMs),
     bytes_after: cancel.bytesAfter,
     error: cancel.error,
+    diagnosis: cancel.diagnosis === null ? null : diagnosisRecord(cancel.diagnosis, clock),
   };
+}
+
+function diagnosisRecord(diagnosis: CancelDiagnosis, clock: SteadyClock): CancelDiagnosisRecord {
+  const { at, pid, verdict, sentence, advice, facts } = diagnosis;
+  return { at: clock.timestamp(at), pid, verdict, sentence, advice, facts: [...facts] };
 }

@@ -127,7 +127,10 @@ export function* renderText(report: ReportRecord): Generator<string> {
       ({ balanced, kernel }, index) => index < TOP || !balanced || kernel.verdict === 'mismatch',
     );
     yield* lines(['', ...LEGEND, '', `sessions by bytes (${countOf(shown, sessions)})`]);
-    yield* lines(withRemarks(tableLines(SESSION_COLUMNS, shown), shown, severalListeners(sessions)));
+    const withListener = severalListeners(sessions);
+    yield* lines(
+      withRemarks(tableLines(SESSION_COLUMNS, shown), shown, (session) => remarks(session, withListener)),
+    );
   }
   yield* top(
     'TLS overhead',
@@ -170,19 +173,31 @@ function* latestCancels(cancels: readonly CancelRecord[]): Generator<string> {
     latest.length < cancels.length
       ? `the last ${latest.length} of ${cancels.length}`
       : String(cancels.length);
-  yield* lines(['', `cancel requests (${count})`, ...tableLines(CANCEL_COLUMNS, latest)]);
+  yield* lines([
+    '',
+    `cancel requests (${count})`,
+    ...withRemarks(tableLines(CANCEL_COLUMNS, latest), latest, cancelRemarks),
+  ]);
 }
 
-/** Below the line of a session that ended badly, does not balance or was not kept whole: a sentence each. */
-function withRemarks(
+/** Below the line of each row what there is to remark about it, a sentence each. */
+function withRemarks<Row>(
   table: readonly string[],
-  sessions: readonly SessionRecord[],
-  withListener: boolean,
+  rows: readonly Row[],
+  remarksOf: (row: Row) => string[],
 ): string[] {
   // The table's first line is its header.
-  return table.flatMap((line, at) =>
-    at === 0 ? [line] : [line].concat(remarks(sessions[at - 1]!, withListener)),
-  );
+  return table.flatMap((line, at) => {
+    if (at === 0) return [line];
+    return [line, ...remarksOf(rows[at - 1]!).map((remark) => `        ${remark}`)];
+  });
+}
+
+/** Why the backend did not react. */
+function cancelRemarks({ diagnosis }: CancelRecord): string[] {
+  if (diagnosis === null) return [];
+  const { pid, verdict, sentence, advice, facts } = diagnosis;
+  return [`backend ${pid}, ${verdict}: ${sentence}`, `advice: ${advice}`, ...facts].map(escapeLine);
 }
 
 /** There is more than one door that a client can have come through. */
@@ -199,6 +214,7 @@ function secureLegs(sessions: readonly SessionRecord[]): SecureLeg[] {
   );
 }
 
+/** A session ended badly, does not balance or was not kept whole. */
 function remarks(session: SessionRecord, withListener: boolean): string[] {
   const { imbalances, end_reason, end_detail, dropped, listener, upstream } = session;
   const found = imbalances.map((sentence) => `UNBALANCED: ${sentence}`);
@@ -214,7 +230,7 @@ function remarks(session: SessionRecord, withListener: boolean): string[] {
     );
   }
   found.push(...kernelRemarks(session.kernel));
-  return found.map((remark) => `        ${remark}`);
+  return found;
 }
 
 function totalLines({ totals, dropped, sessions, cancels, refused }: ReportRecord): string[] {

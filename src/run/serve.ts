@@ -3,7 +3,7 @@ import { LiveOutput } from '../export/live.ts';
 import { type Sink, Turns } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
-import type { ListenerStart, ProxyOptions } from '../proxy/options.ts';
+import type { BackendDiagnoser, ListenerStart, ProxyOptions } from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
 import type { ReportRecord } from '../report/model.ts';
@@ -30,14 +30,15 @@ interface Outputs {
  * The life of `pgnetflow proxy`: opens the outputs, starts the proxy, says where it listens, dumps the report when
  * signalled, and ends with the last report on SIGINT or SIGTERM.
  *
+ * @param diagnoser looks at the backends of cancel requests that have no effect
  * @throws when it cannot start, or when the last report is not where it should be
  */
-export async function serve(settings: ProxySettings): Promise<void> {
+export async function serve(settings: ProxySettings, diagnoser: BackendDiagnoser): Promise<void> {
   const log = createLogger(settings['log-level']);
   const signals = new Signals();
   process.on('uncaughtException', (error) => die(error, log));
   try {
-    await run(settings, log, signals);
+    await run(settings, diagnoser, log, signals);
   } catch (error) {
     // Whoever catches this prints one line; the stack is here for those who ask for it.
     log.debug({ err: error }, 'failed');
@@ -47,7 +48,12 @@ export async function serve(settings: ProxySettings): Promise<void> {
   }
 }
 
-async function run(settings: ProxySettings, log: Logger, signals: Signals): Promise<void> {
+async function run(
+  settings: ProxySettings,
+  diagnoser: BackendDiagnoser,
+  log: Logger,
+  signals: Signals,
+): Promise<void> {
   checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const stdout = stdoutSink();
@@ -56,7 +62,7 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   let witness: Witness | null;
   try {
     proxy = await startProxy({
-      ...proxyOptions(settings, outputs, log),
+      ...proxyOptions(settings, outputs, diagnoser, log),
       listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
     });
     witness = await openWitness(settings['probe-socket'], proxy, log);
@@ -99,6 +105,7 @@ async function run(settings: ProxySettings, log: Logger, signals: Signals): Prom
   log.debug({ signal: await stopped }, 'stopping');
   const report = proxy.stop();
   try {
+    await diagnoser.close();
     await closeOutputs(outputs);
   } finally {
     await dumps.next(async () => write((await witness?.testifyAtLast(report)) ?? report));
@@ -155,7 +162,12 @@ function listenerOptions(settings: ListenerSettings, tls: TlsFiles): ListenerSta
   };
 }
 
-function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): ProxyOptions {
+function proxyOptions(
+  settings: ProxySettings,
+  outputs: Outputs,
+  diagnoser: BackendDiagnoser,
+  log: Logger,
+): ProxyOptions {
   const { statementLog, live, trace } = outputs;
   return {
     accounting: settings.accounting,
@@ -167,6 +179,8 @@ function proxyOptions(settings: ProxySettings, outputs: Outputs, log: Logger): P
     // Better refused in words than cut off by the system.
     maxConnections: Math.min(settings['max-connections'], sessionsWithin(openFilesLimit())),
     maxCancels: settings['max-cancels'],
+    diagnoseAfterMs: settings['diagnose-after'],
+    diagnose: (backend) => diagnoser.diagnose(backend),
     log,
     ...((statementLog !== null || live !== null) && {
       onStatement: (session, statement) => {

@@ -28,6 +28,20 @@ interface Ending {
 /** Who a cancel request is from. */
 export type CancelOrigin = Pick<Session, 'client' | 'via' | 'entrance'>;
 
+/** Why the backend of a statement that a cancel request did not end does not react. */
+export interface CancelDiagnosis {
+  /** When it was made. */
+  readonly at: number;
+  /** Of the process that was looked at. */
+  readonly pid: number;
+  /** A word, and that in a sentence. */
+  readonly verdict: string;
+  readonly sentence: string;
+  readonly advice: string;
+  /** What it was judged by, a line each. */
+  readonly facts: readonly string[];
+}
+
 /** A cancel request, and what became of it. Times are milliseconds of the sessions' clock. */
 export class Cancel {
   readonly client: Endpoint;
@@ -42,6 +56,8 @@ export class Cancel {
   /** When the server had closed the connection that carried it. */
   deliveredAt: number | null = null;
   error: string | null = null;
+  /** Null when it took effect in time, and when nobody could look at the backend. */
+  diagnosis: CancelDiagnosis | null = null;
 
   readonly #target: CancelTarget['kind'];
   /** Until its figures are final. */

@@ -1,4 +1,4 @@
-import { Cancel, type CancelOrigin, type CancelTarget } from './cancel.ts';
+import { Cancel, type CancelDiagnosis, type CancelOrigin, type CancelTarget } from './cancel.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
@@ -31,9 +31,17 @@ export class CancelLedger {
     if (target.kind === 'open' && target.statement !== null) {
       const others = this.#undecided.get(target.statement);
       if (others === undefined) this.#undecided.set(target.statement, [cancel]);
-      else others.push(cancel);
+      else {
+        cancel.diagnosis = others[0]!.diagnosis;
+        others.push(cancel);
+      }
     }
     return cancel;
+  }
+
+  /** It was found out why a statement's backend does not react: that holds for each request to cancel it. */
+  diagnosed(statement: Statement, diagnosis: CancelDiagnosis): void {
+    for (const cancel of this.#undecided.get(statement) ?? []) cancel.diagnosis = diagnosis;
   }
 
   /** A statement's figures are final. */

@@ -5,11 +5,14 @@ import { readConfigFile } from './config_file.ts';
 import { LISTENER_SETTINGS, type ListenerSettings } from './listener_settings.ts';
 import { readListeners } from './listeners.ts';
 import { type Sources, resolveSettings } from './resolve.ts';
-import { type Settings, type Values, integer, setting } from './setting.ts';
+import { type Settings, type Values, integer, secondsOrNever, setting } from './setting.ts';
 import { UsageError } from './usage_error.ts';
 
 export const ACCOUNTING = ['on', 'off'] as const;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Longer than anyone would wait. */
+const A_DAY_S = 86_400;
 
 /** The settings that hold for all listeners together. */
 const PROCESS_SETTINGS = {
@@ -72,6 +75,16 @@ const PROCESS_SETTINGS = {
       'then holds its verdict on each session. Only the same user and root can connect',
     default: null,
     parse: path,
+  }),
+  'diagnose-after': setting('value', {
+    group: 'Results',
+    placeholder: 'SECONDS',
+    unit: 'seconds',
+    describe:
+      'How long a cancel request may have no effect, once it is delivered, before its backend is looked at, if that ' +
+      'is on this host: the report says why it does not react. 0 is never',
+    default: `${PROXY_DEFAULTS.diagnoseAfterMs / 1000}`,
+    parse: secondsOrNever(A_DAY_S),
   }),
   'max-connections': setting('value', {
     group: 'Limits',

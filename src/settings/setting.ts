@@ -70,6 +70,11 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
+/** As {@link seconds}, or 0 for never. */
+export function secondsOrNever(most: number): (text: string) => number {
+  return (text) => (/^0+(\.0+)?$/.test(text) ? 0 : seconds(most)(text));
+}
+
 /** Seconds as written, milliseconds as a value. */
 export function seconds(most: number): (text: string) => number {
   return (text) => {

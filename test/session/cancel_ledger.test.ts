@@ -227,6 +227,18 @@ describe('a cancel request', () => {
     );
   });
 
+  it('shows why the backend does not react, and so does each later one for the same statement', () => {
+    const story = new Story();
+    story.clientSends(20, client.query('select hang()'));
+    const first = story.cancel(30);
+    const diagnosis = { at: 5030, pid: 7, verdict: 'stopped', sentence: 'S.', advice: 'A.', facts: [] };
+    story.ledger.diagnosed(story.session.answering!, diagnosis);
+    assert.deepEqual([first.diagnosis, story.cancel(6000).diagnosis], [diagnosis, diagnosis]);
+    story.serverSends(7000, server.error('57014'), server.ready());
+    story.clientSends(8000, client.query('select 2'));
+    assert.deepEqual([first.diagnosis, story.cancel(8001).diagnosis], [diagnosis, null]);
+  });
+
   it('is counted only, beyond the limit of the ledger', () => {
     const ledger = new CancelLedger(3);
     for (let at = 0; at < 10; at += 1) ledger.enter(FROM_ALICE, { kind: 'nobody' }, at);

@@ -59,6 +59,7 @@ describe('the settings of the proxy', () => {
       'statement-log': null,
       trace: null,
       'probe-socket': null,
+      'diagnose-after': 5000,
       'max-connections': 10_000,
       'max-cancels': 1000,
       'max-query-bytes': 4096,
@@ -104,6 +105,7 @@ describe('the settings of the proxy', () => {
       'statement-log': 'log.ndjson',
       trace: 'trace.txt',
       'probe-socket': 'probe.sock',
+      'diagnose-after': 0,
       'max-connections': 11,
       'max-cancels': 12,
       'max-query-bytes': 5,
@@ -129,6 +131,20 @@ describe('the settings of the proxy', () => {
       'unix',
     ]);
     assert.deepEqual(listener.listen, [{ host: '::1', port: 1 }, { path: '/tmp/socket' }]);
+  });
+
+  it('have seconds that may be none at all, for never', () => {
+    for (const [text, ms] of [
+      ['0', 0],
+      ['0.0', 0],
+      ['0.25', 250],
+    ] as const) {
+      assert.equal(readProxySettings({ ...UPSTREAM, 'diagnose-after': text }, {})['diagnose-after'], ms);
+    }
+    for (const text of ['-1', 'never', '0.0001']) {
+      const read = (): unknown => readProxySettings({ ...UPSTREAM, 'diagnose-after': text }, {});
+      assert.throws(read, usage(/^--diagnose-after: /));
+    }
   });
 
   it('take an empty variable as not set, and an empty file as one', () => {
