@@ -55,9 +55,9 @@ export class Connection {
     this.leg = leg({
       read: (chunk, bytes) => {
         const opening = this.#negotiation.read(chunk, bytes);
-        const goOn = opening === null || this.#open(opening);
+        if (opening !== null) this.#open(opening);
         bookOwn(session);
-        return goOn;
+        return true;
       },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
@@ -118,17 +118,17 @@ export class Connection {
     leg.linger();
   }
 
-  /** The client has said what it wants. @returns false to stop reading, until there is a server to read for */
-  #open(opening: Opening): boolean {
+  /** The client has said what it wants. */
+  #open(opening: Opening): void {
     switch (opening.kind) {
       case 'session':
         if (!this.#admitted()) break;
         this.#connect(opening.message, opening.reads, opening.rest);
-        return false;
+        break;
       case 'passthrough':
         if (!this.#admitted()) break;
         this.#passThrough(opening.first);
-        return false;
+        break;
       case 'cancel':
         this.#tap?.startup(opening.request.packet);
         this.#owner.cancelRequested(this, opening.request);
@@ -141,7 +141,6 @@ export class Connection {
         this.refuse(opening.sqlstate, opening.message);
         break;
     }
-    return true;
   }
 
   #admitted(): boolean {
@@ -177,6 +176,8 @@ export class Connection {
   #dial(first: Buffer, tls: UpstreamTls | null): void {
     const { session } = this;
     session.undelivered.R = first.length;
+    // Until there is a server to read for.
+    this.leg.pause();
     this.#giveUpDialling = dial(
       this.options.upstream,
       this.options.connectTimeoutMs,
