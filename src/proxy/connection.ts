@@ -37,7 +37,8 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #tap: Tap | null;
   readonly #negotiation: Negotiation;
-  readonly #startupTimer: NodeJS.Timeout;
+  /** Null once the client has said what it wants. */
+  #startupTimer: NodeJS.Timeout | null;
   #relay: Relay | null = null;
   #giveUpDialling: (() => void) | null = null;
 
@@ -78,7 +79,7 @@ export class Connection {
 
   /** Breaks both connections; the session stays as it is. */
   stop(): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.#giveUpDialling?.();
     if (this.#relay === null) this.leg.destroy();
     else this.#relay.stop();
@@ -86,7 +87,7 @@ export class Connection {
 
   /** The connection goes on as the carrier of a cancel request and has no session. */
   handOver(listener: LegListener): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.leg.listener = listener;
   }
 
@@ -99,7 +100,7 @@ export class Connection {
   /** Sends the client the one error that there is, and closes. */
   refuse(sqlstate: Sqlstate, message: string): void {
     const { session, leg } = this;
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     if (this.#negotiation.encryption === 'handshake') {
       this.#breakHandshake(`${message}: the TLS handshake did not end`);
       return;
@@ -149,6 +150,12 @@ export class Connection {
     return refusal === null;
   }
 
+  /** A timer that is kept holds more than a hundred bytes. */
+  #stopStartupTimer(): void {
+    if (this.#startupTimer !== null) clearTimeout(this.#startupTimer);
+    this.#startupTimer = null;
+  }
+
   #breakHandshake(detail: string): void {
     this.session.endDetail ??= detail;
     this.leg.destroy();
@@ -156,7 +163,7 @@ export class Connection {
 
   #connect(message: StartupMessage, reads: number, rest: Buffer): void {
     const { session } = this;
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     session.start(message, reads, rest, performance.now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
@@ -168,7 +175,7 @@ export class Connection {
 
   /** The client is to speak TLS with the server itself. */
   #passThrough(first: Buffer): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.session.startPassthrough(first, performance.now());
     this.#dial(first, null);
   }
@@ -243,7 +250,7 @@ export class Connection {
 
   /** The client is gone before there was a relay. */
   #closedEarly(error: Error | null): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.#giveUpDialling?.();
     this.#endRefused(error);
   }
