@@ -45,8 +45,7 @@ export function pumpPiece(
       const from = new Leg(() => new RoomySocket(), session.wire.server, LISTENER);
       const to = new Leg(() => socket, session.wire.client, LISTENER);
       const relay = new Pump(from, to, booksOf(session, to));
-      // Larger than what is read, as the buffer of a socket is.
-      const buffer = Buffer.alloc(64 * 1024, message('d', Buffer.alloc(ROW_BYTES - 5)));
+      const buffer = Buffer.alloc(bytes, message('d', Buffer.alloc(ROW_BYTES - 5)));
       return {
         run: (steps) => {
           for (let step = 0; step < steps; step += 1) {

@@ -37,7 +37,8 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #tap: Tap | null;
   readonly #negotiation: Negotiation;
-  readonly #startupTimer: NodeJS.Timeout;
+  /** Null once the client has said what it wants. */
+  #startupTimer: NodeJS.Timeout | null;
   #relay: Relay | null = null;
   #giveUpDialling: (() => void) | null = null;
 
@@ -55,9 +56,9 @@ export class Connection {
     this.leg = leg({
       read: (chunk, bytes) => {
         const opening = this.#negotiation.read(chunk, bytes);
-        const goOn = opening === null || this.#open(opening);
+        if (opening !== null) this.#open(opening);
         bookOwn(session);
-        return goOn;
+        return true;
       },
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
@@ -78,7 +79,7 @@ export class Connection {
 
   /** Breaks both connections; the session stays as it is. */
   stop(): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.#giveUpDialling?.();
     if (this.#relay === null) this.leg.destroy();
     else this.#relay.stop();
@@ -86,7 +87,7 @@ export class Connection {
 
   /** The connection goes on as the carrier of a cancel request and has no session. */
   handOver(listener: LegListener): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.leg.listener = listener;
   }
 
@@ -99,7 +100,7 @@ export class Connection {
   /** Sends the client the one error that there is, and closes. */
   refuse(sqlstate: Sqlstate, message: string): void {
     const { session, leg } = this;
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     if (this.#negotiation.encryption === 'handshake') {
       this.#breakHandshake(`${message}: the TLS handshake did not end`);
       return;
@@ -118,17 +119,17 @@ export class Connection {
     leg.linger();
   }
 
-  /** The client has said what it wants. @returns false to stop reading, until there is a server to read for */
-  #open(opening: Opening): boolean {
+  /** The client has said what it wants. */
+  #open(opening: Opening): void {
     switch (opening.kind) {
       case 'session':
         if (!this.#admitted()) break;
         this.#connect(opening.message, opening.reads, opening.rest);
-        return false;
+        break;
       case 'passthrough':
         if (!this.#admitted()) break;
         this.#passThrough(opening.first);
-        return false;
+        break;
       case 'cancel':
         this.#tap?.startup(opening.request.packet);
         this.#owner.cancelRequested(this, opening.request);
@@ -141,13 +142,18 @@ export class Connection {
         this.refuse(opening.sqlstate, opening.message);
         break;
     }
-    return true;
   }
 
   #admitted(): boolean {
     const refusal = this.#owner.admit(this);
     if (refusal !== null) this.refuse(SQLSTATE.tooManyConnections, refusal);
     return refusal === null;
+  }
+
+  /** A timer that is kept holds more than a hundred bytes. */
+  #stopStartupTimer(): void {
+    if (this.#startupTimer !== null) clearTimeout(this.#startupTimer);
+    this.#startupTimer = null;
   }
 
   #breakHandshake(detail: string): void {
@@ -157,7 +163,7 @@ export class Connection {
 
   #connect(message: StartupMessage, reads: number, rest: Buffer): void {
     const { session } = this;
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     session.start(message, reads, rest, performance.now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
@@ -169,7 +175,7 @@ export class Connection {
 
   /** The client is to speak TLS with the server itself. */
   #passThrough(first: Buffer): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.session.startPassthrough(first, performance.now());
     this.#dial(first, null);
   }
@@ -177,6 +183,8 @@ export class Connection {
   #dial(first: Buffer, tls: UpstreamTls | null): void {
     const { session } = this;
     session.undelivered.R = first.length;
+    // Until there is a server to read for.
+    this.leg.pause();
     this.#giveUpDialling = dial(
       this.options.upstream,
       this.options.connectTimeoutMs,
@@ -242,7 +250,7 @@ export class Connection {
 
   /** The client is gone before there was a relay. */
   #closedEarly(error: Error | null): void {
-    clearTimeout(this.#startupTimer);
+    this.#stopStartupTimer();
     this.#giveUpDialling?.();
     this.#endRefused(error);
   }

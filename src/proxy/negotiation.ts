@@ -47,7 +47,7 @@ export class Negotiation {
   /** Reads the header of a balancer; null once it is read, and without a balancer. */
   #header: ProxyHeaderReader | null;
   /** The kinds of encryption that the client has asked for: each once, as the server has it. */
-  readonly #asked = new Set<StartupPacket['kind']>();
+  readonly #asked = { ssl_request: false, gssenc_request: false };
   /** The client itself has sent something. */
   #hasBegun = false;
   /** Reads that the packet which is being read has taken so far. */
@@ -138,8 +138,8 @@ export class Negotiation {
   }
 
   #encryptionRequested({ kind, packet }: EncryptionRequest, bytesBehind: number): Opening | null {
-    if (this.#asked.has(kind)) return refused('received the same request for encryption twice');
-    this.#asked.add(kind);
+    if (this.#asked[kind]) return refused('received the same request for encryption twice');
+    this.#asked[kind] = true;
     // What follows in the clear before the answer could have been put there by somebody else.
     if (bytesBehind > 0) return refused('received unencrypted data after an encryption request');
     this.#tap?.startup(packet);

@@ -15,8 +15,6 @@ export interface DirectionBooks {
   undelivered(bytes: number): void;
 }
 
-const NO_BYTES: Buffer = Buffer.alloc(0);
-
 /**
  * Moves the bytes of one direction from one leg to the other, chunk by chunk as they were read. While the other side
  * does not take a chunk, nothing more is read: back-pressure reaches the sender.
@@ -25,7 +23,6 @@ export class Pump {
   readonly #to: Leg;
   readonly #from: Leg;
   readonly #books: DirectionBooks;
-  #view = NO_BYTES;
   #waiting = 0;
   #lost = 0;
 
@@ -39,15 +36,7 @@ export class Pump {
   pass(buffer: Buffer, bytes: number): boolean {
     const now = performance.now();
     this.#books.read(buffer, bytes, now);
-    return this.forward(this.#viewOf(buffer, bytes));
-  }
-
-  /** The view of a read is made once for all reads of the same length: those of tiny statements, mostly. */
-  #viewOf(buffer: Buffer, bytes: number): Buffer {
-    if (bytes === buffer.length) return buffer;
-    if (this.#view.length !== bytes || this.#view.buffer !== buffer.buffer)
-      this.#view = buffer.subarray(0, bytes);
-    return this.#view;
+    return this.forward(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
   }
 
   /** Writes what has been booked already. @returns false to stop reading: the chunk is still in use */

@@ -1,5 +1,6 @@
 /* oxlint-disable no-underscore-dangle -- Node names its handle so. */
 import type net from 'node:net';
+import { wasTried } from './tried_node.ts';
 
 /** What Node's own streams use to write: no public API. */
 interface StreamBinding {
@@ -22,10 +23,7 @@ interface Handle {
   writeBuffer(request: WriteRequest | null, chunk: Buffer): unknown;
 }
 
-/** Major versions of Node that this was tried with: what another one makes of these calls, nobody knows. */
-const TRIED = { from: 20, to: 26 } as const;
-
-const BINDING = streamBinding(Number.parseInt(process.versions.node, 10));
+const BINDING = wasTried(process.versions.node) ? streamBinding() : null;
 /** A request serves one write after the other, as long as the kernel takes each at once. */
 let spare: WriteRequest | null = null;
 
@@ -92,8 +90,7 @@ function isHandle(handle: unknown): handle is Handle {
   return typeof handle === 'object' && handle !== null && 'writeBuffer' in handle;
 }
 
-function streamBinding(major: number): StreamBinding | null {
-  if (major < TRIED.from || major > TRIED.to) return null;
+function streamBinding(): StreamBinding | null {
   try {
     const binding: unknown = Reflect.get(process, 'binding');
     if (typeof binding !== 'function') return null;

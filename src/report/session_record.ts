@@ -38,7 +38,7 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
     encrypted: session.passthrough ? 'passthrough' : null,
     accounting: session.accounting,
-    server_version: facts.parameters.get('server_version') ?? null,
+    server_version: facts.serverVersion,
     started_at: clock.timestamp(session.startedAt),
     ended_at: session.endedAt === null ? null : clock.timestamp(session.endedAt),
     end_reason: session.endReason,
@@ -82,7 +82,7 @@ export function sessionIdentity(session: Session): SessionIdentity {
     user,
     // The server takes the user's name when the client names no database.
     database: parameters?.get('database') ?? user,
-    application_name: facts.parameters.get('application_name') ?? parameters?.get('application_name') ?? null,
+    application_name: facts.applicationName ?? parameters?.get('application_name') ?? null,
   };
 }
 

@@ -47,18 +47,32 @@ export class Account {
   }
 }
 
-/** The accounts of a session that are no statement. */
-export interface FixedAccounts {
+/** The accounts of a session that are no statement; each is made when there is something to book. */
+export class FixedAccounts {
   /** Authentication and parameters, from the StartupMessage until the first ReadyForQuery. */
-  readonly startup: Account;
-  /** What the server sends unasked: notices, notifications, parameter changes, errors outside a statement. */
-  readonly async: Account;
-  /** Sync, Flush, Close, Terminate and their replies that belong to no statement. */
-  readonly control: Account;
-  /** Relayed but not understood. */
-  readonly opaque: Account;
-}
+  readonly startup = new Account();
+  #async: Account | null = null;
+  #control: Account | null = null;
+  #opaque: Account | null = null;
 
-export function fixedAccounts(): FixedAccounts {
-  return { startup: new Account(), async: new Account(), control: new Account(), opaque: new Account() };
+  /** What the server sends unasked: notices, notifications, parameter changes, errors outside a statement. */
+  get async(): Account {
+    return (this.#async ??= new Account());
+  }
+
+  /** Sync, Flush, Close, Terminate and their replies that belong to no statement. */
+  get control(): Account {
+    return (this.#control ??= new Account());
+  }
+
+  /** Relayed but not understood. */
+  get opaque(): Account {
+    return (this.#opaque ??= new Account());
+  }
+
+  /** Adds all of them to an account. */
+  addTo(sum: Account): void {
+    sum.add(this.startup);
+    for (const account of [this.#async, this.#control, this.#opaque]) if (account !== null) sum.add(account);
+  }
 }

@@ -1,5 +1,5 @@
 import type { QueryText } from '../wire/frontend_bodies.ts';
-import { type Account, fixedAccounts } from './account.ts';
+import { type Account, FixedAccounts } from './account.ts';
 import { type Aftermath, Expectation, ExpectationQueue, endsWithReadyForQuery } from './expectation_queue.ts';
 import { Names } from './names.ts';
 import { Statement, type StatementKind } from './statement.ts';
@@ -22,7 +22,7 @@ const MAX_FAILED = 65_536;
 export class Conversation {
   /** The session's clock, in milliseconds; set before each chunk. */
   now = 0;
-  readonly accounts = fixedAccounts();
+  readonly accounts = new FixedAccounts();
   readonly queue = new ExpectationQueue();
   readonly names = new Names();
   /** Statements that are done but whose last bytes are still to be handed on; the direction that is scanning. */

@@ -12,7 +12,7 @@ export class KeptStatements implements StatementKeeper {
 
   /** @param budget what all sessions together may keep */
   constructor(limit: number, budget: StatementBudget | null = null) {
-    this.#largest = new Largest(limit, ({ R, S }) => R.bytes + S.bytes);
+    this.#largest = new Largest(limit, sizeOf);
     this.#budget = budget;
   }
 
@@ -49,4 +49,8 @@ export class KeptStatements implements StatementKeeper {
     this.dropped.statements += 1;
     this.dropped.account.add(statement);
   }
+}
+
+function sizeOf({ R, S }: Statement): number {
+  return R.bytes + S.bytes;
 }

@@ -21,75 +21,77 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
  * The unnamed ones have the name ''.
  */
 export class Names {
-  readonly #prepared = new Map<string, Prepared>();
-  readonly #portals = new Map<string, Statement>();
+  /** Made when there is one to remember: many sessions never use the extended protocol. */
+  #prepared: Map<string, Prepared> | null = null;
+  #portals: Map<string, Statement> | null = null;
   /** Of the texts of all prepared statements. */
   #characters = 0;
 
   prepared(name: string): Prepared | undefined {
-    return this.#prepared.get(name);
+    return this.#prepared?.get(name);
   }
 
   portal(name: string): Statement | undefined {
-    return this.#portals.get(name);
+    return this.#portals?.get(name);
   }
 
   /** Defines a prepared statement. @returns what takes the definition back should the Parse fail */
   prepare(name: string, prepared: Prepared): Aftermath {
-    const previous = this.#prepared.get(name);
+    const previous = this.#prepared?.get(name);
     this.#set(name, prepared);
     return new Restoration(this, name, prepared, previous);
   }
 
   /** Forgets a prepared statement. @returns what takes that back should the Close be skipped */
   closePrepared(name: string): Aftermath | null {
-    const previous = this.#prepared.get(name);
+    const previous = this.#prepared?.get(name);
     if (previous === undefined) return null;
     this.#unset(name);
     return new Restoration(this, name, undefined, previous);
   }
 
   openPortal(name: string, statement: Statement): void {
-    this.#portals.set(name, statement);
-    if (this.#portals.size > MAX_NAMES) this.#portals.delete(oldestOf(this.#portals));
+    const portals = (this.#portals ??= new Map<string, Statement>());
+    portals.set(name, statement);
+    if (portals.size > MAX_NAMES) portals.delete(oldestOf(portals));
   }
 
   closePortal(name: string): void {
-    this.#portals.delete(name);
+    this.#portals?.delete(name);
   }
 
   /** The end of a transaction has closed its portals: forgets those whose statements are done, if they are many. */
   forgetDonePortals(): void {
-    if (this.#portals.size <= MANY_PORTALS) return;
+    if (this.#portals === null || this.#portals.size <= MANY_PORTALS) return;
     for (const [name, statement] of this.#portals) if (statement.done) this.#portals.delete(name);
   }
 
   /** DEALLOCATE through SQL. @param name null for all */
   deallocate(name: string | null): void {
-    for (const one of name === null ? this.#prepared.keys() : [name]) this.#unset(one);
+    if (name !== null) this.#unset(name);
+    else for (const one of this.#prepared?.keys() ?? []) this.#unset(one);
   }
 
   /** Replaces what a name stands for, unless it has come to stand for something else since. */
   restore(name: string, current: Prepared | undefined, previous: Prepared | undefined): void {
-    if (this.#prepared.get(name) !== current) return;
+    if (this.#prepared?.get(name) !== current) return;
     if (previous === undefined) this.#unset(name);
     else this.#set(name, previous);
   }
 
   #set(name: string, prepared: Prepared): void {
     this.#unset(name);
-    this.#prepared.set(name, prepared);
+    const all = (this.#prepared ??= new Map<string, Prepared>());
+    all.set(name, prepared);
     this.#characters += charactersOf(prepared);
-    while (this.#prepared.size > MAX_NAMES || this.#characters > MAX_CHARACTERS) {
-      this.#unset(oldestOf(this.#prepared));
-    }
+    while (all.size > MAX_NAMES || this.#characters > MAX_CHARACTERS) this.#unset(oldestOf(all));
   }
 
   #unset(name: string): void {
-    const prepared = this.#prepared.get(name);
+    const prepared = this.#prepared?.get(name);
     if (prepared === undefined) return;
     this.#characters -= charactersOf(prepared);
-    this.#prepared.delete(name);
+    this.#prepared?.delete(name);
   }
 }
 

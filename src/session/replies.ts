@@ -30,7 +30,9 @@ const REPLY_PREFIXES: PrefixTable = prefixTable(
 /** What the server tells about itself and the session, outside the statements. */
 export interface ServerFacts {
   backendKey: { readonly processId: number; readonly key: Buffer } | null;
-  readonly parameters: Map<string, string>;
+  /** Of its ParameterStatus messages, those that are reported; null before they have come. */
+  serverVersion: string | null;
+  applicationName: string | null;
   /** `I` idle, `T` in a transaction, `E` in a failed one; null before the first ReadyForQuery. */
   transactionStatus: 'I' | 'T' | 'E' | null;
   lastError: ErrorFields | null;
@@ -41,7 +43,8 @@ export class Replies extends Direction {
   protected readonly from = 'server';
   readonly facts: ServerFacts = {
     backendKey: null,
-    parameters: new Map(),
+    serverVersion: null,
+    applicationName: null,
     transactionStatus: null,
     lastError: null,
   };
@@ -118,7 +121,8 @@ export class Replies extends Direction {
         break;
       case Backend.ParameterStatus: {
         const parameter = decodeParameterStatus(buffer, from, to);
-        if (parameter !== null) facts.parameters.set(parameter.name, parameter.value);
+        if (parameter?.name === 'server_version') facts.serverVersion = parameter.value;
+        else if (parameter?.name === 'application_name') facts.applicationName = parameter.value;
         this.#bookAnswer(bytes);
         break;
       }

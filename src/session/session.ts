@@ -100,7 +100,7 @@ export class Session {
   entrance: Entrance | null = null;
   readonly startedAt: number;
   server: Endpoint | null = null;
-  startup: StartupMessage | null = null;
+  startup: Omit<StartupMessage, 'packet'> | null = null;
   endedAt: number | null = null;
   endReason: EndReason | null = null;
   /** One sentence more about the end, such as the error that was met. */
@@ -154,7 +154,9 @@ export class Session {
   start(message: StartupMessage, reads: number, rest: Buffer, now: number): void {
     const { accounts } = this.#conversation;
     this.#conversation.now = now;
-    this.startup = message;
+    const { kind, protocolMajor, protocolMinor, parameters } = message;
+    // The packet itself has been read.
+    this.startup = { kind, protocolMajor, protocolMinor, parameters };
     if (this.accounting === 'off') {
       this.#requests.untyped(accounts.opaque, message.packet.length, reads);
     } else {
@@ -326,9 +328,7 @@ export class Session {
    * accounts.
    */
   get flows(): { readonly R: Flow; readonly S: Flow } {
-    const { startup, async, control, opaque } = this.#conversation.accounts;
-    const sum = this.statementAccount;
-    for (const account of [startup, async, control, opaque]) sum.add(account);
+    const sum = this.#sumOfAccounts;
     sum.R.bytes = this.#requests.bytes;
     sum.S.bytes = this.#replies.bytes;
     return sum;
@@ -336,13 +336,9 @@ export class Session {
 
   /** Sum of all accounts and of what is {@link pendingBytes}. */
   get bookedBytes(): { readonly R: number; readonly S: number } {
-    const { startup, async, control, opaque } = this.#conversation.accounts;
-    const booked = { R: this.pendingBytes.R, S: this.pendingBytes.S };
-    for (const account of [this.statementAccount, startup, async, control, opaque]) {
-      booked.R += account.R.bytes;
-      booked.S += account.S.bytes;
-    }
-    return booked;
+    const { R, S } = this.#sumOfAccounts;
+    const pending = this.pendingBytes;
+    return { R: R.bytes + pending.R, S: S.bytes + pending.S };
   }
 
   /** Statements begun. */
@@ -391,6 +387,12 @@ export class Session {
    */
   get #cutOff(): boolean {
     return this.busy && !this.starting && !this.#unread;
+  }
+
+  get #sumOfAccounts(): Account {
+    const sum = this.statementAccount;
+    this.#conversation.accounts.addTo(sum);
+    return sum;
   }
 
   get #inTransaction(): boolean {

@@ -1,4 +1,4 @@
-import { characterBoundary, decodeText, endOfString } from './text.ts';
+import { characterBoundary, decodeCommonText, decodeText, endOfString, isAscii } from './text.ts';
 
 /** A CommandComplete body. */
 export interface CommandTag {
@@ -20,14 +20,8 @@ export function decodeCommandTag(buffer: Buffer, from: number, to: number): Comm
   if (end === from) return NO_TAG;
   const slot = (buffer[from]! + buffer[end - 1]!) & (RECENT_TAGS - 1);
   const recent = recentTags[slot]!;
-  if (recent !== null && isTag(recent.tag, buffer, from, end)) return recent;
+  if (recent !== null && isAscii(recent.tag, buffer, from, end)) return recent;
   return (recentTags[slot] = readCommandTag(buffer, from, end));
-}
-
-function isTag(tag: string, buffer: Buffer, from: number, end: number): boolean {
-  if (tag.length !== end - from) return false;
-  for (let at = 0; at < tag.length; at += 1) if (tag.charCodeAt(at) !== buffer[from + at]) return false;
-  return true;
 }
 
 function readCommandTag(buffer: Buffer, from: number, end: number): CommandTag {
@@ -82,7 +76,10 @@ export function decodeParameterStatus(
   if (nameEnd < 0) return null;
   const valueEnd = endOfString(buffer, nameEnd + 1, to);
   if (valueEnd < 0) return null;
-  return { name: decodeText(buffer, from, nameEnd), value: decodeText(buffer, nameEnd + 1, valueEnd) };
+  return {
+    name: decodeCommonText(buffer, from, nameEnd),
+    value: decodeCommonText(buffer, nameEnd + 1, valueEnd),
+  };
 }
 
 /**

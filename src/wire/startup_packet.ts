@@ -1,4 +1,4 @@
-import { decodeText, endOfString } from './text.ts';
+import { decodeCommonText, endOfString } from './text.ts';
 
 /** Request codes that stand where a StartupMessage has its version (src/include/libpq/pqcomm.h). */
 export const CANCEL_REQUEST = 80877102;
@@ -41,7 +41,8 @@ export interface NotAStartupPacket {
  * whose length is out of bounds, and never more than {@link MAX_STARTUP_PACKET_BYTES}.
  */
 export class StartupPacketReader {
-  readonly #length = Buffer.alloc(4);
+  /** The length field as far as it was read. */
+  #length = 0;
   #packet: Buffer | null = null;
   #seen = 0;
 
@@ -63,16 +64,17 @@ export class StartupPacketReader {
     let at = from;
     while (this.#packet === null) {
       if (at === to) return { at, packet: null };
-      this.#length[this.#seen] = chunk[at]!;
+      this.#length = ((this.#length << 8) | chunk[at]!) >>> 0;
       this.#seen += 1;
       at += 1;
       if (this.#seen < 4) continue;
-      const length = this.#length.readUInt32BE(0);
+      const length = this.#length;
+      this.#length = 0;
       if (length < MIN_STARTUP_PACKET_BYTES || length > MAX_STARTUP_PACKET_BYTES) {
         return { at, packet: { kind: 'invalid', length } };
       }
       this.#packet = Buffer.alloc(length);
-      this.#length.copy(this.#packet);
+      this.#packet.writeUInt32BE(length);
     }
     const packet = this.#packet;
     const end = Math.min(to, at + packet.length - this.#seen);
@@ -115,7 +117,7 @@ function decodeParameters(packet: Buffer, from: number): Map<string, string> {
     if (nameEnd <= at) return parameters;
     const valueEnd = endOfString(packet, nameEnd + 1, packet.length);
     if (valueEnd < 0) return parameters;
-    parameters.set(decodeText(packet, at, nameEnd), decodeText(packet, nameEnd + 1, valueEnd));
+    parameters.set(decodeCommonText(packet, at, nameEnd), decodeCommonText(packet, nameEnd + 1, valueEnd));
     at = valueEnd + 1;
   }
 }

@@ -15,6 +15,28 @@ export function decodeText(buffer: Buffer, from: number, to: number): string {
   return buffer.toString('utf8', from, to);
 }
 
+/** Most texts of a start-up are those of the session before. */
+const RECENT_TEXTS = 256;
+const recentTexts: string[] = Array.from({ length: RECENT_TEXTS }, () => '');
+
+/** As {@link decodeText}, for texts that come again and again: sessions then have one copy of them. */
+export function decodeCommonText(buffer: Buffer, from: number, to: number): string {
+  if (to === from) return '';
+  const slot = (buffer[from]! + 31 * buffer[to - 1]! + 7 * (to - from)) & (RECENT_TEXTS - 1);
+  const recent = recentTexts[slot]!;
+  return isAscii(recent, buffer, from, to) ? recent : (recentTexts[slot] = decodeText(buffer, from, to));
+}
+
+/** Whether `buffer[from, to)` is this text, in ASCII. */
+export function isAscii(text: string, buffer: Buffer, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let at = 0; at < text.length; at += 1) {
+    const byte = buffer[from + at]!;
+    if (byte > 0x7f || text.charCodeAt(at) !== byte) return false;
+  }
+  return true;
+}
+
 /** The largest end `<= to` that does not lie within a UTF-8 character of `buffer[from, …)`. */
 export function characterBoundary(buffer: Buffer, from: number, to: number): number {
   let start = to - 1;

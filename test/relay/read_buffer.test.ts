@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import net from 'node:net';
 import { test } from 'node:test';
 import { dial } from '../../src/relay/dial.ts';
@@ -28,6 +29,8 @@ interface Joined {
   readonly alice: Peer;
   readonly bob: Peer;
   readonly counters: LegCounters;
+  /** Of the leg to Bob. */
+  readonly server: LegCounters;
   readonly ends: RelayEnd[];
 }
 
@@ -35,10 +38,11 @@ interface Joined {
 async function join(adopt: (socket: net.Socket, onRead: OnRead) => net.Socket): Promise<Joined> {
   const server: FakeServer = await fakeServer();
   const counters = noLegTraffic();
+  const serverCounters = noLegTraffic();
   const ends: RelayEnd[] = [];
   const listener = await listen({ host: '127.0.0.1', port: 0 }, (socket) => {
     const leg = new Leg((onRead) => adopt(socket, onRead), counters, noListener);
-    dial(server.address, 5000, noLegTraffic(), (result) => {
+    dial(server.address, 5000, serverCounters, (result) => {
       assert.ok(result instanceof Leg);
       const events = { silentServer: () => undefined, ended: (end: RelayEnd) => void ends.push(end) };
       new Relay(leg, result, { R: noBooks, S: noBooks }, events).start(Buffer.from('hello'));
@@ -48,7 +52,7 @@ async function join(adopt: (socket: net.Socket, onRead: OnRead) => net.Socket): 
   const bob = await server.accept();
   listener.close();
   assert.equal((await bob.receive(5)).toString(), 'hello');
-  return { alice, bob, counters, ends };
+  return { alice, bob, counters, server: serverCounters, ends };
 }
 
 for (const [name, adopt] of [
@@ -130,3 +134,31 @@ test('a socket without a handle is read by its events', { timeout }, async () =>
   adopted.resume();
   await until(() => got === 'hello again', 'the rest');
 });
+
+test(
+  'a small chunk that its receiver does not take stays as it is while others are read',
+  { timeout },
+  async () => {
+    const [stalled, other] = await Promise.all([join(adoptSocket), join(adoptSocket)]);
+    stalled.bob.pause();
+    const sent = createHash('sha1');
+    const got = stalled.bob.digest();
+    // One by one: reads that fill the small buffer would have the stalled one read into a large one of its own.
+    for (let turn = 0; stalled.server.deferred === 0; turn += 1) {
+      const piece = Buffer.alloc(3989, turn);
+      sent.update(piece);
+      const before = stalled.counters.in;
+      stalled.alice.send(piece);
+      await until(() => stalled.counters.in === before + piece.length, 'the read');
+    }
+    for (let turn = 0; turn < 97; turn += 1) {
+      const piece = Buffer.alloc(3989, 'o');
+      other.alice.send(piece);
+      assert.deepEqual(await other.bob.receive(piece.length), piece);
+    }
+    stalled.bob.resume();
+    stalled.alice.end();
+    await until(() => stalled.bob.ended, 'the end');
+    assert.equal(got.digest('hex'), sent.digest('hex'));
+  },
+);

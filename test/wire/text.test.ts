@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { characterBoundary, decodeText, endOfString } from '../../src/wire/text.ts';
+import { characterBoundary, decodeCommonText, decodeText, endOfString } from '../../src/wire/text.ts';
 import { bytes } from '../support/bytes.ts';
 
 describe('endOfString', () => {
@@ -53,4 +53,20 @@ describe('characterBoundary', () => {
 
 test('bytes that are no UTF-8 are decoded all the same', () => {
   assert.equal(decodeText(bytes('"caf" e9'), 0, 4), 'caf\ufffd');
+});
+
+describe('decodeCommonText', () => {
+  test('decodes any bytes as decodeText does, whatever came before', () => {
+    // Few letters, so that texts come again, and share their slot with others.
+    const text = fc.array(fc.constantFrom(0x61, 0x62, 0xc3, 0xa9, 0xe9, 0xfd), { maxLength: 4 });
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 50 }), (texts) => {
+        for (const one of texts) {
+          const buffer = Buffer.from([0x21, ...one, 0x21]);
+          const to = buffer.length - 1;
+          assert.equal(decodeCommonText(buffer, 1, to), decodeText(buffer, 1, to));
+        }
+      }),
+    );
+  });
 });
