@@ -161,6 +161,11 @@ describe('TLS', () => {
     ends.server.end();
     const session = onlySession(await proxy.settled());
     assert.equal(session.statement_count, 997);
-    assert.deepEqual([session.time.client_stall_us, session.time.server_stall_us], [0, 0]);
+    const stalled = session.statements.filter(
+      ({ time }) => time.client_stall_us > 0 || time.server_stall_us > 0,
+    );
+    assert.deepEqual(stalled, []);
+    // The first write behind a handshake may have to wait for the end of it (Node 26).
+    assert.ok(session.wire.client.deferred + session.wire.server.deferred <= 2);
   });
 });
