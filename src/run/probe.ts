@@ -1,7 +1,8 @@
 import { checksText, runChecks, thisMachine } from '../kernel/probe/checks.ts';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
 import type { Producer } from '../kernel/probe/producer.ts';
-import { SCHEMA, type SocketRecord, clockUs } from '../kernel/probe/record.ts';
+import { type SocketRecord, clockUs } from '../kernel/probe/record.ts';
+import { PROBE_SCHEMA } from '../kernel/records.ts';
 import { chooseMethod, startProducer } from '../kernel/probe/start.ts';
 import type { ProbeSettings } from '../settings/probe_settings.ts';
 import { ProbeOutput } from './probe_output.ts';
@@ -81,7 +82,7 @@ class Recording {
     const { proxyPort, serverPort, pid } = filter;
     this.#output.write({
       type: 'attach',
-      schema: SCHEMA,
+      schema: PROBE_SCHEMA,
       method,
       tool,
       kernel,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import type { ReportRecord } from '../../src/report/model.ts';
+import { runCommand } from '../support/command.ts';
 import { readRecording, socketsOf } from '../support/probe_recording.ts';
 import { judge } from '../vm/judge.ts';
 
@@ -22,6 +23,15 @@ describe('a recording of netflow.stp', () => {
   it('has the figures of the report, to the byte and to the read, on all sockets of every session', () => {
     assert.deepEqual(judge(report, probe), []);
     assert.ok(report.sessions.length >= 11);
+  });
+
+  it('makes the report trustworthy: each session and statement agrees, or it is said why not', async () => {
+    const files = ['report.json', 'probe.ndjson'].map((name) => path.join(GOLDEN, name));
+    const { status, stdout, stderr } = await runCommand(['crosscheck', ...files]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /counted by stap \(SystemTap 5\.6\)/);
+    assert.match(stdout, /sessions: 12 ok, 2 explained, 0 mismatch, 0 unchecked/);
+    assert.match(stdout, /statements: 51 ok, 2 explained, 0 mismatch, 0 unchecked/);
   });
 
   it('tells a COPY as one run on each socket, in pieces', () => {

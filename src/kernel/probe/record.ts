@@ -1,5 +1,3 @@
-export const SCHEMA = 'pgnetflow.probe/1';
-
 export type Method = 'stap' | 'bpftrace' | 'ss';
 
 /** What the kernel keeps of a connection (`tcp_info`); what a tool does not know is left out. */
