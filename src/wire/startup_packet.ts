@@ -64,15 +64,16 @@ export class StartupPacketReader {
     let at = from;
     while (this.#packet === null) {
       if (at === to) return { at, packet: null };
-      this.#length = ((this.#length << 8) | chunk[at]!) >>> 0;
+      // What follows a length that cannot be changes nothing any more.
+      if (this.#seen < 4) this.#length = ((this.#length << 8) | chunk[at]!) >>> 0;
       this.#seen += 1;
       at += 1;
       if (this.#seen < 4) continue;
       const length = this.#length;
-      this.#length = 0;
       if (length < MIN_STARTUP_PACKET_BYTES || length > MAX_STARTUP_PACKET_BYTES) {
         return { at, packet: { kind: 'invalid', length } };
       }
+      this.#length = 0;
       this.#packet = Buffer.alloc(length);
       this.#packet.writeUInt32BE(length);
     }
