@@ -64,12 +64,12 @@ export class StartupPacketReader {
     let at = from;
     while (this.#packet === null) {
       if (at === to) return { at, packet: null };
-      this.#length = ((this.#length << 8) | chunk[at]!) >>> 0;
+      // One that is out of bounds stays so, whatever comes behind it.
+      if (this.#seen < 4) this.#length = ((this.#length << 8) | chunk[at]!) >>> 0;
       this.#seen += 1;
       at += 1;
       if (this.#seen < 4) continue;
       const length = this.#length;
-      this.#length = 0;
       if (length < MIN_STARTUP_PACKET_BYTES || length > MAX_STARTUP_PACKET_BYTES) {
         return { at, packet: { kind: 'invalid', length } };
       }
@@ -83,6 +83,7 @@ export class StartupPacketReader {
     if (this.#seen < packet.length) return { at: end, packet: null };
     this.#packet = null;
     this.#seen = 0;
+    this.#length = 0;
     return { at: end, packet: decodeStartupPacket(packet) };
   }
 }
