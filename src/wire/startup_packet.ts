@@ -64,7 +64,7 @@ export class StartupPacketReader {
     let at = from;
     while (this.#packet === null) {
       if (at === to) return { at, packet: null };
-      // What follows a length that cannot be changes nothing any more.
+      // One that is out of bounds stays so, whatever comes behind it.
       if (this.#seen < 4) this.#length = ((this.#length << 8) | chunk[at]!) >>> 0;
       this.#seen += 1;
       at += 1;
@@ -84,6 +84,7 @@ export class StartupPacketReader {
     if (this.#seen < packet.length) return { at: end, packet: null };
     this.#packet = null;
     this.#seen = 0;
+    this.#length = 0;
     return { at: end, packet: decodeStartupPacket(packet) };
   }
 }

@@ -175,6 +175,8 @@ describe('the kernel', { skip }, () => {
         'partial_writes',
         ...(legs.client || legs.server ? ['tls_records'] : []),
         ...(legs.server ? ['backend_unread'] : []),
+        // Backends end by themselves: on a busy machine behind the report.
+        'no_close',
       ]);
       assert.deepEqual(
         codes(session).filter((code) => !explanations.has(code)),

@@ -229,3 +229,12 @@ test('for any bytes in any pieces, the reader takes a packet or refuses it, and 
     { numRuns: 1000 },
   );
 });
+
+test('a length that is out of bounds stays so, whatever comes behind it, byte by byte', () => {
+  const reader = new StartupPacketReader();
+  const chunk = Buffer.from([1, 0, 0, 55, 0, 0, 0, 8, 0, 3, 0, 0]);
+  for (let at = 0; at < chunk.length; at += 1) {
+    const { packet } = reader.read(chunk, at, at + 1);
+    assert.deepEqual(packet, at < 3 ? null : { kind: 'invalid', length: 0x01000037 }, `byte ${at}`);
+  }
+});
