@@ -204,6 +204,6 @@ export class KernelLedger implements RecordSink {
     this.#sockets -= 1;
     this.#runs -= life.runs;
     if (life.state !== 'open') return;
-    for (const [name, open] of this.#open) if (open === life) this.#open.delete(name);
+    if (this.#open.get(life.sock) === life) this.#open.delete(life.sock);
   }
 }

@@ -5,6 +5,8 @@ import type { Helper } from './helper.ts';
 
 /** One TCP socket from its first record to its last. */
 export class SocketLife {
+  /** Its name in the records, as it was told last. */
+  sock: string;
   readonly pid: number | null;
   readonly process: string | null;
   readonly local: string;
@@ -24,6 +26,7 @@ export class SocketLife {
   #last: RunRecord['dir'] | null = null;
 
   constructor(open: OpenRecord, helper: Helper, local: string, remote: string) {
+    this.sock = open.sock;
     this.pid = open.pid;
     this.process = open.comm;
     this.local = local;
@@ -42,6 +45,7 @@ export class SocketLife {
   }
 
   goOn(open: OpenRecord, helper: Helper): void {
+    this.sock = open.sock;
     this.state = 'open';
     this.helper = helper;
     this.settled = false;

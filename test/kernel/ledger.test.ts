@@ -212,6 +212,17 @@ describe('the kernel ledger', () => {
     assert.equal(ledger.socketsOf(socketKey(ENDS.local, '127.0.0.1:100')).length, 1, 'the latest is kept');
   });
 
+  it('forgets open sockets when all are, and takes what still comes of them for that of strangers', () => {
+    const lines: Line[] = [ATTACH];
+    for (let port = 1; port <= 23; port += 1) {
+      lines.push({ ...open(port, 0, 0, String(port)), remote: `127.0.0.1:${port}` });
+    }
+    for (let port = 1; port <= 23; port += 1) lines.push(run('recv', 0, 1, 1, String(port)));
+    const ledger = ledgerOf(lines, { maxRuns: 1000, maxSockets: 20 });
+    assert.ok(ledger.forgotten > 0);
+    assert.equal(ledger.orphans, ledger.forgotten);
+  });
+
   it('forgets closed sockets of no session, and no other', () => {
     const other = { ...open(1, 0, 0, 'b'), remote: '127.0.0.1:2' };
     const still = { ...open(1, 0, 0, 'c'), remote: '127.0.0.1:3' };

@@ -2,11 +2,28 @@ import type { ActivityRow } from './activity_rows.ts';
 import { formatSocketAddress } from './descriptors.ts';
 import { valueOf } from './fact.ts';
 import type { BackendFacts, Sample } from './facts.ts';
+import { processKind } from '../process_kind.ts';
 import { TICKS_PER_SECOND } from './process_status.ts';
 import { blockedRequests, pendingRequests } from './signals.ts';
 import type { SystemCall } from './system_calls.ts';
 
 type Call = Extract<SystemCall, { kind: 'call' }>;
+
+/** Kinds of processes that work for somebody, and may be cancelled. */
+const WORKING_FOR_OTHERS: ReadonlySet<string> = new Set([
+  'client backend',
+  'parallel worker',
+  'background worker',
+  'autovacuum worker',
+  'walsender',
+  'postmaster',
+]);
+
+function ownProcess({ title }: BackendFacts): string | null {
+  if (title === null || title.client !== null) return null;
+  const { kind } = processKind(title.text);
+  return WORKING_FOR_OTHERS.has(kind) ? null : kind;
+}
 
 /** What the facts say, put as the rules ask for it. What could not be had speaks for nothing. */
 export class Evidence {
@@ -21,6 +38,8 @@ export class Evidence {
   readonly activity: string;
   /** Lower case; what the title alone says. */
   readonly title: string;
+  /** `checkpointer`, `walwriter`, …: a process that serves the server itself; null for one that serves a client. */
+  readonly ownProcess: string | null;
   readonly blockers: readonly ActivityRow[];
   readonly workers: readonly ActivityRow[];
   /** Functions on both stacks: those in which it stayed. */
@@ -36,6 +55,7 @@ export class Evidence {
     this.waitEvent = activity?.backend.wait_event ?? null;
     this.activity = (activity?.backend.state ?? facts.title?.activity ?? '').toLowerCase();
     this.title = (facts.title?.activity ?? '').toLowerCase();
+    this.ownProcess = ownProcess(facts);
     this.blockers = activity?.blockers ?? [];
     this.workers = activity?.workers ?? [];
     this.#functions = commonFunctions(facts);

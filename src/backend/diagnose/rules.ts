@@ -222,7 +222,12 @@ export const RULES: readonly Rule[] = [
   },
   {
     verdict: 'background_idle',
-    when: ({ waitType }) => waitType === 'Activity',
+    when: (evidence) =>
+      evidence.waitType === 'Activity' ||
+      (evidence.ownProcess !== null &&
+        evidence.waitType === null &&
+        evidence.mostly('S') &&
+        !evidence.inCall(...FILE_CALLS)),
     says: (evidence) => `It is a process of the server's own, and waits for work${ofKind(evidence)}.`,
     advises: () => 'Nothing is to be done.',
   },
@@ -261,7 +266,7 @@ export const RULES: readonly Rule[] = [
     says: (evidence) =>
       `It sleeps${inCall(evidence)}${evidence.waitEvent === null ? '' : `, waiting for${ofKind(evidence)}`}.`,
     advises: () =>
-      "The stack and the wait event (in the table of the manual's section 28.2) say for what. Try cancel, then " +
+      "The stack and the wait event (in the table of the manual's section “The Cumulative Statistics System”) say for what. Try cancel, then " +
       `terminate. ${NEVER}`,
   },
 ];
@@ -294,13 +299,24 @@ const NO_BACKEND: Readonly<Record<NoBackend['kind'], (facts: NoBackend) => Omit<
   }),
 };
 
+/** Verdicts on which one would cancel or terminate. */
+const TEMPTING: ReadonlySet<string> = new Set(['computing', 'working', 'waiting']);
+
 /** The verdict over what was found out. */
 export function judge(facts: Facts): Judgement {
   if (facts.kind !== 'backend') return { verdict: facts.kind, ...NO_BACKEND[facts.kind](facts) };
   const evidence = new Evidence(facts);
   const rule = RULES.find(({ when }) => when(evidence));
   if (rule === undefined) return { ...UNDETERMINED, sentence: 'What could be found out does not say why.' };
-  return { verdict: rule.verdict, sentence: rule.says(evidence), advice: rule.advises(evidence) };
+  const { ownProcess } = evidence;
+  const advice =
+    ownProcess !== null && TEMPTING.has(rule.verdict) ? leaveAlone(ownProcess) : rule.advises(evidence);
+  return { verdict: rule.verdict, sentence: rule.says(evidence), advice };
+}
+
+/** Whatever is the matter with it: all sessions need it. */
+function leaveAlone(kind: string): string {
+  return `It is the server's ${kind}, which all sessions need: neither cancel nor terminate it. ${NEVER}`;
 }
 
 // ------------------------------------------------------------------- parts of sentences

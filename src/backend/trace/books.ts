@@ -1,4 +1,4 @@
-import { type ProcessKind, processKind } from './process_kind.ts';
+import { type ProcessKind, processKind } from '../process_kind.ts';
 import type { OperationRecord, TraceRecord } from './record.ts';
 import { slruDirectory, slruPage } from './slru.ts';
 import { count, emptyTally, type Tally } from './tally.ts';

@@ -380,3 +380,29 @@ describe('the rules', () => {
     }
   });
 });
+
+describe("a process of the server's own", () => {
+  const titled = (text: string, recording: Recording): ReturnType<typeof judge> =>
+    judge({ ...recorded(recording), title: { text, client: null, activity: '' } });
+
+  for (const kind of ['checkpointer', 'autovacuum launcher', 'walwriter']) {
+    it(`is left alone without anybody asking the server: the ${kind} that waits for work`, () => {
+      const { verdict, advice } = titled(`postgres: ${kind}`, { call: CALLS.latch });
+      assert.equal(verdict, 'background_idle');
+      assert.equal(advice, 'Nothing is to be done.');
+    });
+
+    it(`is neither cancelled nor terminated when it works: the ${kind}`, () => {
+      const { advice } = titled(`postgres: ${kind}`, { states: 'RRRRR', userTicksPerSample: 10 });
+      assert.match(advice, new RegExp(`the server's ${kind}, .*neither cancel nor terminate`));
+    });
+  }
+
+  it('is none that works for others: an autovacuum worker can be cancelled', () => {
+    const { verdict } = titled('postgres: autovacuum worker shop', {
+      states: 'RRRRR',
+      userTicksPerSample: 10,
+    });
+    assert.equal(verdict, 'computing');
+  });
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { processKind } from '../../../src/backend/trace/process_kind.ts';
+import { processKind } from '../../src/backend/process_kind.ts';
 
 describe('the title of a process tells what it is', () => {
   const titles: [title: string, kind: string, leader?: number][] = [
