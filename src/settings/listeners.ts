@@ -1,4 +1,4 @@
-import { formatAddress } from '../relay/address.ts';
+import { type Address, formatAddress } from '../relay/address.ts';
 import type { ConfigFile } from './config_file.ts';
 import { LISTENER_SETTINGS, type ListenerSettings } from './listener_settings.ts';
 import { findWritten, resolveSettings, type Sources } from './resolve.ts';
@@ -39,8 +39,33 @@ export function readListeners(sources: Sources): ListenerSettings[] {
     config === null || config.listeners === null
       ? [{ ...resolveSettings(LISTENER_SETTINGS, sources), entry: null }]
       : fromEntries(config, config.listeners, sources);
-  for (const listener of listeners) checkTlsSettings(listener);
+  for (const listener of listeners) {
+    checkTlsSettings(listener);
+    checkUpstream(listener, listeners);
+  }
   return listeners;
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1']);
+const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** A proxy before itself would connect to itself until it has no connection left. */
+function checkUpstream({ upstream, entry }: ListenerSettings, listeners: readonly ListenerSettings[]): void {
+  const self = listeners.flatMap(({ listen }) => listen).find((address) => leadsTo(upstream, address));
+  if (self === undefined) return;
+  const place = entry === null ? '--upstream' : `${entry.file}: listeners[${entry.index}].upstream`;
+  throw new UsageError(
+    `${place}: ${formatAddress(upstream)} is where pgnetflow itself listens (${formatAddress(self)}); give the address of PostgreSQL`,
+  );
+}
+
+function leadsTo(upstream: Address, listening: Address): boolean {
+  if ('path' in upstream || 'path' in listening)
+    return 'path' in upstream && 'path' in listening && upstream.path === listening.path;
+  if (upstream.port !== listening.port) return false;
+  const { host } = upstream;
+  if (host === listening.host) return true;
+  return LOOPBACK.has(host) && (LOOPBACK.has(listening.host) || EVERYWHERE.has(listening.host));
 }
 
 function fromEntries(

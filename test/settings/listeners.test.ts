@@ -115,6 +115,15 @@ describe('the listeners of a configuration file', () => {
     [`${TWO}{listen: 2, upstream: /s, upstream-tls: require}`, 'listeners[1].upstream-tls require: Postgre'],
     [`${TWO}{listen: 1, upstream: b}`, 'listeners[1].listen: 127.0.0.1:1 is taken by listeners[0] already'],
     [`${TWO}{listen: [2, 2], upstream: b}`, 'listeners[1].listen: 127.0.0.1:2 is taken by the same entry'],
+    [
+      `${TWO}{listen: 2, upstream: "localhost:1"}`,
+      'listeners[1].upstream: localhost:1 is where pgnetflow itself',
+    ],
+    [
+      `${TWO}{listen: "*:3", upstream: "127.0.0.1:3"}`,
+      'listeners[1].upstream: 127.0.0.1:3 is where pgnetflow',
+    ],
+    [`${TWO}{listen: /t/s, upstream: /t/s}`, 'listeners[1].upstream: /t/s is where pgnetflow itself listens'],
     [`${TWO}db2`, 'listeners[1]: must hold "name: value" lines'],
     ['listeners: []', 'listeners: must be a list, an entry for each server'],
     ['listeners: {listen: 1}', 'listeners: must be a list, an entry for each server'],
