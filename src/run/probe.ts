@@ -1,5 +1,6 @@
 import { checksText, runChecks, thisMachine } from '../kernel/probe/checks.ts';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
+import { requireProcess } from '../kernel/probe/process.ts';
 import type { Producer } from '../kernel/probe/producer.ts';
 import { type SocketRecord, clockUs } from '../kernel/probe/record.ts';
 import { PROBE_SCHEMA } from '../kernel/records.ts';
@@ -25,6 +26,7 @@ export async function probe(settings: ProbeSettings): Promise<void> {
   }
   const { method, passedOver } = chooseMethod(settings.method, machine);
   for (const reason of passedOver) say(reason);
+  if (settings.pid !== null) requireProcess(settings.pid, method);
   const signals = new Signals();
   try {
     let flush = (_token: number | null): void => undefined;

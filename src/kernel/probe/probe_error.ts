@@ -4,6 +4,7 @@ export type ProbeErrorCode =
   | 'PROBE_DIED'
   | 'PROBE_NO_PROXY'
   | 'PROBE_NO_OUTPUT'
+  | 'PROBE_NO_PROCESS'
   | 'PROBE_REFUSED';
 
 /** A helper that cannot count, or not any more. The message says why and what can be done. */

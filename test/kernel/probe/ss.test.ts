@@ -77,6 +77,13 @@ describe('ss', { skip: methodMissing('ss') }, () => {
     assert.deepEqual([own?.pid, own?.comm?.length !== 0], [process.pid, true]);
   });
 
+  it('does not wait for the sockets of a process that does not exist', async () => {
+    const { pid } = spawnSync('true');
+    const { status, stdout, stderr } = await runCommand(['probe', '--method', 'ss', '--pid', String(pid)]);
+    assert.deepEqual([status, stdout], [1, '']);
+    assert.equal(stderr, `pgnetflow: --pid: there is no process ${pid}\n`);
+  });
+
   it('ends by itself after --duration', async () => {
     const probe = await startProbe('--method', 'ss', '--pid', String(process.pid), '--duration', '0.05');
     const { status, stdout } = await probe.finished();
