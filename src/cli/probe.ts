@@ -20,11 +20,10 @@ export function probeCommand() {
         PROBE_SETTINGS,
       )
         .example('$0 probe --check', 'what works on this machine')
-        .example(
-          'sudo $0 probe --proxy-port 6432 --server-port 5432 > probe.ndjson',
-          'both legs and the backends',
-        )
-        .example('sudo $0 probe --server-port 5432 --to /run/pgnetflow/probe', 'for a running proxy')
+        // A longer command would be wrapped, and could not be copied.
+        .example('sudo $0 probe --server-port 5432 > out.ndjson', 'a server and its clients on this machine')
+        .example('sudo $0 probe --pid 4711 --to /run/probe.sock', 'for a running proxy')
+        .example('$0 probe --proxy-port 6432 --server-port 5432', 'both legs of a proxy; root sees more')
         .example('$0 probe --method ss --pid 4711 --duration 10', 'without privileges')
         .epilogue(
           'Each flag has an environment variable (--server-port is PGNETFLOW_SERVER_PORT). Records: probes/README.md.\n' +

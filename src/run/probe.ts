@@ -1,16 +1,17 @@
 import { checksText, runChecks, thisMachine } from '../kernel/probe/checks.ts';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
+import { requireProcess } from '../kernel/probe/process.ts';
 import type { Producer } from '../kernel/probe/producer.ts';
 import { type SocketRecord, clockUs } from '../kernel/probe/record.ts';
 import { PROBE_SCHEMA } from '../kernel/records.ts';
 import { chooseMethod, startProducer } from '../kernel/probe/start.ts';
+import { escapeLine } from '../report/escape.ts';
 import type { ProbeSettings } from '../settings/probe_settings.ts';
-import { ProbeOutput } from './probe_output.ts';
+import { type Gone, ProbeOutput } from './probe_output.ts';
 import { Signals } from './signals.ts';
 
 /** Why a helper ends. */
-type End =
-  { readonly by: 'signal' | 'duration' | 'reader' } | { readonly by: 'tool'; readonly problem: string };
+type End = { readonly by: 'signal' | 'duration' } | Gone | { readonly by: 'tool'; readonly problem: string };
 
 /**
  * The life of `pgnetflow probe`: resolves when it was asked to end or nobody reads any more.
@@ -25,6 +26,7 @@ export async function probe(settings: ProbeSettings): Promise<void> {
   }
   const { method, passedOver } = chooseMethod(settings.method, machine);
   for (const reason of passedOver) say(reason);
+  if (settings.pid !== null) requireProcess(settings.pid, method);
   const signals = new Signals();
   try {
     let flush = (_token: number | null): void => undefined;
@@ -48,19 +50,35 @@ export async function probe(settings: ProbeSettings): Promise<void> {
       record: (record) => recording.record(record),
       died: (problem) => tellDeath({ by: 'tool', problem }),
     });
-    const reader = output.gone.then((): End => ({ by: 'reader' }));
-    const first = await Promise.race([starting, signal, reader]);
+    const first = await Promise.race([starting, signal, output.gone]);
     // Its guard ends what is still starting.
-    if ('by' in first) return;
+    if ('by' in first) return conclude(first);
     flush = (token) => void recording.flush(first, token);
     say(`Tracing with ${first.tool}… Ctrl-C to end.`);
-    const end = await Promise.race([signal, reader, death, timeUp(settings.duration)]);
+    const end = await Promise.race([signal, output.gone, death, timeUp(settings.duration)]);
     if (end.by !== 'tool') await first.stop();
     recording.detach(end.by === 'tool' ? end.problem : end.by);
     await output.close();
-    if (end.by === 'tool') throw new ProbeError('PROBE_DIED', `the kernel helper has ended: ${end.problem}`);
+    conclude(end);
   } finally {
     signals.release();
+  }
+}
+
+/** @throws {ProbeError} when that is no good end */
+function conclude(end: End): void {
+  switch (end.by) {
+    case 'tool':
+      throw new ProbeError('PROBE_DIED', `the kernel helper has ended: ${end.problem}`);
+    case 'refusal':
+      throw new ProbeError('PROBE_REFUSED', `the proxy refuses this helper: ${escapeLine(end.reason)}`);
+    case 'proxy':
+      say('The proxy has gone: it has closed the connection.');
+      break;
+    case 'signal':
+    case 'duration':
+    case 'reader':
+      break;
   }
 }
 

@@ -7,6 +7,12 @@ import { ProbeError } from '../kernel/probe/probe_error.ts';
 /** Bytes that may wait for a reader that is slow. */
 const MAX_WAITING = 64 * 1024 * 1024;
 
+/** Why nobody reads any more. */
+export type Gone =
+  | { readonly by: 'reader' | 'proxy' }
+  /** The proxy does not want this helper. */
+  | { readonly by: 'refusal'; readonly reason: string };
+
 /** Where records go: a line of JSON each, many in one write. */
 export class ProbeOutput {
   readonly #stream: Writable;
@@ -14,23 +20,25 @@ export class ProbeOutput {
   #scheduled = false;
   #refused = 0;
   /** Resolves when nobody reads any more. */
-  readonly gone: Promise<void>;
+  readonly gone: Promise<Gone>;
   #isGone = false;
 
-  private constructor(stream: Writable) {
+  #leave: (why: Gone) => void = () => undefined;
+
+  private constructor(stream: Writable, reader: 'reader' | 'proxy') {
     this.#stream = stream;
     this.gone = new Promise((resolve) => {
-      const leave = (): void => {
+      this.#leave = (why) => {
         this.#isGone = true;
-        resolve();
+        resolve(why);
       };
-      stream.on('error', leave);
-      stream.on('close', leave);
     });
+    stream.on('error', () => this.#leave({ by: reader }));
+    stream.on('close', () => this.#leave({ by: reader }));
   }
 
   static standardOutput(): ProbeOutput {
-    return new ProbeOutput(process.stdout);
+    return new ProbeOutput(process.stdout, 'reader');
   }
 
   /**
@@ -44,10 +52,14 @@ export class ProbeOutput {
     try {
       await once(socket, 'connect');
     } catch (cause) {
-      throw new ProbeError('PROBE_NO_PROXY', refusal(file, cause), { cause });
+      throw new ProbeError('PROBE_NO_PROXY', connectProblem(file, cause), { cause });
     }
-    readRequests(socket, onFlush);
-    return new ProbeOutput(socket);
+    const output = new ProbeOutput(socket, 'proxy');
+    readRequests(socket, {
+      flush: onFlush,
+      refused: (reason) => output.#leave({ by: 'refusal', reason }),
+    });
+    return output;
   }
 
   /** False when the reader is too slow for what waits already: the record is lost then. */
@@ -89,27 +101,34 @@ export class ProbeOutput {
   }
 }
 
-function readRequests(socket: Readable, onFlush: (token: number) => void): void {
+/** What a proxy says to its helper (probes/README.md). */
+interface Requests {
+  readonly flush: (token: number) => void;
+  readonly refused: (reason: string) => void;
+}
+
+function readRequests(socket: Readable, { flush, refused }: Requests): void {
   const lines = createInterface({ input: socket });
   lines.on('error', () => undefined); // the output sees it
   lines.on('line', (line) => {
-    const token = flushToken(line);
-    if (token !== null) onFlush(token);
+    const request = parseRequest(line);
+    if (request?.['type'] === 'flush' && typeof request['token'] === 'number') flush(request['token']);
+    if (request?.['type'] !== 'refused') return;
+    refused(typeof request['reason'] === 'string' ? request['reason'] : 'it does not say why');
   });
 }
 
-function flushToken(line: string): number | null {
+/** Null when it is no object. */
+function parseRequest(line: string): Readonly<Record<string, unknown>> | null {
   try {
     const request: unknown = JSON.parse(line);
-    if (typeof request !== 'object' || request === null) return null;
-    if (!('type' in request) || request.type !== 'flush' || !('token' in request)) return null;
-    return typeof request.token === 'number' ? request.token : null;
+    return typeof request === 'object' && request !== null ? { ...request } : null;
   } catch {
     return null;
   }
 }
 
-function refusal(file: string, cause: unknown): string {
+function connectProblem(file: string, cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null;
   switch (code) {
     case 'ENOENT':

@@ -107,6 +107,14 @@ describe('help', () => {
     assert.ok(stdout.split('\n').every((line) => line.length <= 110));
   });
 
+  it('has examples of the probe that can be copied', async () => {
+    const { stdout } = await runCommand(['probe', '--help']);
+    const [examples] = stdout.split('Examples:\n').at(-1)!.split('\n\n');
+    const lines = examples!.split('\n');
+    assert.ok(lines.length >= 4);
+    for (const line of lines) assert.match(line, /^ {2}(sudo )?pgnetflow probe .*\S {2,}\S/);
+  });
+
   it('lists the commands', async () => {
     const { status, stdout } = await runCommand(['--help']);
     assert.equal(status, 0);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Method } from './record.ts';
@@ -10,7 +10,8 @@ export interface Machine {
   readonly isRoot: boolean;
   /** As `uname -r` says. */
   readonly kernel: string;
-  readonly exists: (file: string) => boolean;
+  /** Null when a folder above it lets this user see nothing. */
+  readonly exists: (file: string) => boolean | null;
   /** Null when it cannot be read. */
   readonly read: (file: string) => string | null;
   /** First line of what `program --version` (or -V) says, or null when it does not run. */
@@ -22,7 +23,7 @@ export function thisMachine(): Machine {
     platform: process.platform,
     isRoot: process.geteuid?.() === 0,
     kernel: os.release(),
-    exists: existsSync,
+    exists: fileExists,
     read: (file) => {
       try {
         return readFileSync(file, 'utf8');
@@ -32,6 +33,16 @@ export function thisMachine(): Machine {
     },
     version: programVersion,
   };
+}
+
+function fileExists(file: string): boolean | null {
+  try {
+    statSync(file);
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    return code === 'EACCES' || code === 'EPERM' ? null : false;
+  }
 }
 
 function programVersion(program: string): string | null {
@@ -51,7 +62,8 @@ function programVersion(program: string): string | null {
 export interface Check {
   readonly method: Method;
   readonly needs: string;
-  readonly test: (machine: Machine) => boolean;
+  /** Null when this user cannot tell. */
+  readonly test: (machine: Machine) => boolean | null;
   /** Why it does not work without. */
   readonly reason: (machine: Machine) => string;
   readonly remedy: string;
@@ -60,8 +72,17 @@ export interface Check {
 const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 const EVENTS = ['sock/sock_send_length', 'sock/sock_recv_length', 'tcp/tcp_destroy_sock'];
 
-function inTracefs(machine: Machine, name: string): boolean {
-  return TRACEFS.some((folder) => machine.exists(path.join(folder, name)));
+/** Null when this user cannot tell. */
+function inTracefs(machine: Machine, name: string): boolean | null {
+  const found = new Set(TRACEFS.map((folder) => machine.exists(path.join(folder, name))));
+  if (found.has(true)) return true;
+  return found.has(null) ? null : false;
+}
+
+function hasEvents(machine: Machine): boolean | null {
+  const found = new Set(EVENTS.map((name) => inTracefs(machine, `events/${name}`)));
+  if (found.has(false)) return false;
+  return found.has(null) ? null : true;
 }
 
 /** Linux is locked down when the word in brackets is not `none`. */
@@ -80,8 +101,10 @@ const DEBUG_SYMBOLS = [
   '/usr/lib/debug/vmlinux-',
 ];
 
+const ROOT = 'root';
+
 const isRoot = {
-  needs: 'root',
+  needs: ROOT,
   test: (machine: Machine) => machine.isRoot,
   reason: () => 'only root may do it',
   remedy: 'sudo pgnetflow probe …',
@@ -115,7 +138,7 @@ export const CHECKS: readonly Check[] = [
     method: 'stap',
     needs: 'kprobes',
     test: ({ exists, read }) =>
-      exists('/sys/kernel/debug/kprobes') || / register_kprobe$/m.test(read('/proc/kallsyms') ?? ''),
+      / register_kprobe$/m.test(read('/proc/kallsyms') ?? '') || exists('/sys/kernel/debug/kprobes'),
     reason: () => 'this kernel has no kprobes',
     remedy: 'a kernel with CONFIG_KPROBES',
   },
@@ -129,7 +152,7 @@ export const CHECKS: readonly Check[] = [
   {
     method: 'stap',
     needs: 'debug symbols of the kernel',
-    test: ({ exists, kernel }) => DEBUG_SYMBOLS.some((file) => exists(file + kernel)),
+    test: ({ exists, kernel }) => DEBUG_SYMBOLS.some((file) => exists(file + kernel) === true),
     reason: ({ kernel }) => `there are none of ${kernel} under /usr/lib/debug`,
     remedy: 'install linux-image-$(uname -r)-dbg (Debian) or kernel-debuginfo (Red Hat)',
   },
@@ -158,9 +181,9 @@ export const CHECKS: readonly Check[] = [
   {
     method: 'bpftrace',
     needs: 'its tracepoints',
-    test: (machine) => EVENTS.every((name) => inTracefs(machine, `events/${name}`)),
+    test: hasEvents,
     reason: (machine) => {
-      const missing = EVENTS.filter((name) => !inTracefs(machine, `events/${name}`));
+      const missing = EVENTS.filter((name) => inTracefs(machine, `events/${name}`) === false);
       return `missing: ${missing.map((name) => name.replace('/', ':')).join(', ')}`;
     },
     remedy: 'a kernel with CONFIG_NET and CONFIG_TRACEPOINTS that has them, or --method ss',
@@ -195,23 +218,43 @@ export const CHECKS: readonly Check[] = [
   },
 ];
 
-/** A check that was made; null: it is met. */
-export interface Checked extends Omit<Check, 'reason' | 'test'> {
-  readonly reason: string | null;
+/** A check that was made. */
+export interface Checked extends Pick<Check, 'method' | 'needs'> {
+  readonly verdict:
+    | { readonly met: true }
+    | { readonly met: false; readonly reason: string; readonly remedy: string }
+    /** This user cannot tell. */
+    | { readonly met: null; readonly reason: string };
 }
 
 export function runChecks(machine: Machine, checks: readonly Check[] = CHECKS): Checked[] {
-  return checks.map(({ method, needs, test, reason, remedy }) => ({
-    method,
-    needs,
-    remedy,
-    reason: test(machine) ? null : reason(machine),
+  return checks.map((check) => ({
+    method: check.method,
+    needs: check.needs,
+    verdict: verdict(check, machine),
   }));
 }
 
-/** What stands in the way of a method: the first unmet check decides what to do first. */
-export function obstacles(checked: readonly Checked[], method: Method): Checked[] {
-  return checked.filter((one) => one.method === method && one.reason !== null);
+function verdict({ test, reason, remedy }: Check, machine: Machine): Checked['verdict'] {
+  const met = test(machine);
+  if (met === true) return { met };
+  if (met === false) return { met, reason: reason(machine), remedy };
+  return { met, reason: `cannot tell: ${machine.isRoot ? 'not even' : 'only'} root may look` };
+}
+
+/**
+ * What stands in the way of a method, with what can be done. Without root that comes first, and alone: an ordinary
+ * user does not see what else is lacking.
+ */
+export function obstacles(checked: readonly Checked[], method: Method): string[] {
+  const unmet = checked.filter((one) => one.method === method && one.verdict.met !== true);
+  const root = unmet.filter(({ needs }) => needs === ROOT);
+  return (root.length > 0 ? root : unmet).map((one) => verdictText(one.verdict, (remedy) => ` (${remedy})`));
+}
+
+function verdictText(of: Checked['verdict'], withRemedy: (remedy: string) => string): string {
+  if (of.met === true) return 'yes';
+  return of.met === null ? of.reason : of.reason + withRemedy(of.remedy);
 }
 
 /** Checks as a table for people. */
@@ -219,9 +262,9 @@ export function checksText(checked: readonly Checked[]): string {
   const methodWidth = Math.max(...checked.map(({ method }) => method.length));
   const needsWidth = Math.max(...checked.map(({ needs }) => needs.length));
   return checked
-    .map(({ method, needs, reason, remedy }) => {
-      const verdict = reason === null ? 'yes' : `no: ${reason}; ${remedy}`;
-      return `${method.padEnd(methodWidth)}  ${needs.padEnd(needsWidth)}  ${verdict}\n`;
+    .map(({ method, needs, verdict: of }) => {
+      const text = `${of.met === false ? 'no: ' : ''}${verdictText(of, (remedy) => `; ${remedy}`)}`;
+      return `${method.padEnd(methodWidth)}  ${needs.padEnd(needsWidth)}  ${text}\n`;
     })
     .join('');
 }

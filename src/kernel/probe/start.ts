@@ -39,7 +39,7 @@ export function chooseMethod(wanted: Method | 'auto', machine: Machine): Choice 
 function explain(checked: readonly Checked[], method: Method): string | null {
   const unmet = obstacles(checked, method);
   if (unmet.length === 0) return null;
-  return `${method} does not work here: ${unmet.map(({ reason, remedy }) => `${reason} (${remedy})`).join('; ')}`;
+  return `${method} does not work here: ${unmet.join('; ')}`;
 }
 
 export function startProducer(

@@ -23,6 +23,12 @@ type Changes = Partial<Machine> & {
   readonly files?: Readonly<Record<string, string>>;
 };
 
+/** What an ordinary user sees of such a machine. */
+const ORDINARY: Changes = {
+  isRoot: false,
+  exists: (file) => (/^\/sys\/kernel\/(tracing|debug)\//.test(file) ? null : file in FILES),
+};
+
 /** A machine on which all works, but for these. */
 function machine(but: Changes = {}): Machine {
   const files = new Map(Object.entries({ ...FILES, ...but.files }));
@@ -72,6 +78,14 @@ describe('--method auto', () => {
     });
   }
 
+  it('says to an ordinary user that root is lacking, and no more', () => {
+    const lacking = 'only root may do it (sudo pgnetflow probe …)';
+    assert.deepEqual(chooseMethod('auto', machine({ ...ORDINARY, kernel: '6.1.0' })), {
+      method: 'ss',
+      passedOver: [`stap does not work here: ${lacking}`, `bpftrace does not work here: ${lacking}`],
+    });
+  });
+
   it('fails where nothing works', () => {
     const nothing = machine({ platform: 'darwin', isRoot: false, version: () => null });
     assert.throws(() => chooseMethod('auto', nothing), {
@@ -115,5 +129,18 @@ describe('--check', () => {
     assert.equal(text.split('\n').length - 1, CHECKS.length);
     assert.match(text, /^bpftrace {2}root .*no: only root may do it; sudo pgnetflow probe …$/m);
     assert.match(text, /^ss {8}the program ss .*yes$/m);
+  });
+
+  it('claims nothing about what only root may see', () => {
+    const text = checksText(runChecks(machine({ ...ORDINARY, read: () => null })));
+    for (const needs of ['tracefs', 'its tracepoints', 'kprobes'])
+      assert.match(text, new RegExp(` ${needs} +cannot tell: only root may look$`, 'm'));
+    assert.doesNotMatch(text, /not mounted|missing:/);
+  });
+
+  it('tells what is missing from what is hidden', () => {
+    const exists = (file: string): boolean | null =>
+      file.endsWith('sock_send_length') ? false : file.includes('tracing') ? null : true;
+    assert.match(checksText(runChecks(machine({ exists }))), /no: missing: sock:sock_send_length;/);
   });
 });

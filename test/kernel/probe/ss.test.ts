@@ -4,9 +4,12 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
+import { pino } from 'pino';
 import { ssArguments } from '../../../src/kernel/probe/ss.ts';
 import { parseSs } from '../../../src/kernel/probe/ss_output.ts';
+import { ProbeSocket } from '../../../src/kernel/probe_socket.ts';
 import { runCommand } from '../../support/command.ts';
+import { socketPath } from '../../support/peers.ts';
 import { temporaryDirectory } from '../../support/programs.ts';
 import { linesOf, methodMissing, startProbe, stopProbe } from '../../support/probing.ts';
 
@@ -74,6 +77,13 @@ describe('ss', { skip: methodMissing('ss') }, () => {
     assert.deepEqual([own?.pid, own?.comm?.length !== 0], [process.pid, true]);
   });
 
+  it('does not wait for the sockets of a process that does not exist', async () => {
+    const { pid } = spawnSync('true');
+    const { status, stdout, stderr } = await runCommand(['probe', '--method', 'ss', '--pid', String(pid)]);
+    assert.deepEqual([status, stdout], [1, '']);
+    assert.equal(stderr, `pgnetflow: --pid: there is no process ${pid}\n`);
+  });
+
   it('ends by itself after --duration', async () => {
     const probe = await startProbe('--method', 'ss', '--pid', String(process.pid), '--duration', '0.05');
     const { status, stdout } = await probe.finished();
@@ -89,6 +99,41 @@ describe('ss', { skip: methodMissing('ss') }, () => {
     const probe = await startProbe('--method', 'ss', '--pid', String(process.pid), '--to', file);
     const { status, stderr } = await probe.finished();
     assert.equal(status, 0, stderr);
+    assert.match(stderr, /^pgnetflow probe: The proxy has gone/m);
+  });
+
+  it('says why the proxy refuses it, in one line, and fails', async () => {
+    const file = socketPath();
+    const log = pino({ level: 'silent' });
+    const proxy = await ProbeSocket.open({ path: file, sessions: () => [], log });
+    after(() => proxy.close());
+    const args = ['--method', 'ss', '--pid', String(process.pid), '--to', file];
+    const first = await startProbe(...args);
+    const { status, stderr } = await runCommand(['probe', ...args]);
+    assert.equal(status, 1);
+    assert.match(stderr, /^pgnetflow: the proxy refuses this helper: another helper is attached [^\n]+\n$/m);
+    // The first one is not disturbed.
+    first.kill('SIGINT');
+    assert.equal((await first.finished()).status, 0);
+  });
+
+  it('takes no line of its own from the reason', async () => {
+    const file = socketPath();
+    const refusal = `${JSON.stringify({ type: 'refused', reason: 'no\nforged' })}\n`;
+    const server = createServer((socket) => socket.resume().end(refusal)).listen(file);
+    after(() => server.close());
+    await once(server, 'listening');
+    const { status, stderr } = await runCommand([
+      'probe',
+      '--method',
+      'ss',
+      '--pid',
+      String(process.pid),
+      '--to',
+      file,
+    ]);
+    assert.equal(status, 1);
+    assert.match(stderr, /^pgnetflow: the proxy refuses this helper: no\\nforged$/m);
   });
 
   for (const [what, file, message] of [
