@@ -28,9 +28,9 @@ export function copyStatement(query: string | null, rows: number): string {
 
 /**
  * `pgnetflow bench copy`: copies from the user's server straight and through a proxy of its own, in turns, and prints
- * what that costs and who waited for whom. It only reads.
+ * what that costs and who waited for whom. It copies in read-only transactions, and rolls them back.
  *
- * @throws {BenchError} when the server cannot be reached or refuses
+ * @throws {BenchError} when the server cannot be reached, refuses, ends a session or has nothing to copy
  */
 export async function benchCopy(settings: BenchCopySettings): Promise<void> {
   const { connect, query, rows, rounds, json } = settings;
@@ -53,7 +53,7 @@ export async function benchCopy(settings: BenchCopySettings): Promise<void> {
       ssl: false,
     };
     through = await reach('through pgnetflow', DemoClient.connect(address, APPLICATION_NAME, onLost));
-    for (let ping = 0; ping < PINGS; ping += 1) await through.query(PING);
+    for (let ping = 0; ping < PINGS; ping += 1) await ask(through, PING, lost.signal);
 
     const samples: Round[] = [];
     // The first of each is not counted: caches are filled, code is compiled.
@@ -68,7 +68,7 @@ export async function benchCopy(settings: BenchCopySettings): Promise<void> {
         node: process.versions.node,
         server_version: session.server_version,
         statement,
-        rows: session.statements.at(-1)?.rows ?? null,
+        rows: session.statements.findLast(({ kind }) => kind === 'copy_out')?.rows ?? null,
         balanced: session.balanced,
       },
       samples,
@@ -90,39 +90,77 @@ async function measureRound(
   round: number,
   lost: AbortSignal,
 ): Promise<Round> {
-  const copyThrough = async (): Promise<Copied> => {
-    const before = await proxy.cpuSeconds();
-    const copied = await copyOnce(through, statement, lost);
-    return { ...copied, proxyCpuSeconds: (await proxy.cpuSeconds()) - before };
-  };
+  const copyStraight = (): Promise<Copied> =>
+    inReadOnly(straight, lost, () => copyOnce(straight, statement, lost));
+  const copyThrough = (): Promise<Copied> =>
+    inReadOnly(through, lost, async () => {
+      const before = await proxy.cpuSeconds();
+      const copied = await copyOnce(through, statement, lost);
+      return { ...copied, proxyCpuSeconds: (await proxy.cpuSeconds()) - before };
+    });
   if (round % 2 === 0) {
-    const direct = await copyOnce(straight, statement, lost);
+    const direct = await copyStraight();
     return { direct, through: await copyThrough() };
   }
   const passed = await copyThrough();
-  return { direct: await copyOnce(straight, statement, lost), through: passed };
+  return { direct: await copyStraight(), through: passed };
+}
+
+/**
+ * A transaction for each COPY: poolers refuse start-up options, and a session that waits for its turn is not to be idle
+ * in a transaction. Rolled back, for servers before 16 let large objects be written in a read-only one.
+ */
+async function inReadOnly<Result>(
+  client: DemoClient,
+  lost: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await ask(client, 'begin read only', lost);
+  const result = await work();
+  await ask(client, 'rollback', lost);
+  return result;
 }
 
 /** @throws {BenchError} for what the server says, or a connection that breaks */
+async function ask(client: DemoClient, sql: string, lost: AbortSignal): Promise<void> {
+  try {
+    await client.query(sql);
+  } catch (error) {
+    throw failed(sql, error, lost);
+  }
+}
+
+/** @throws {BenchError} for what the server says, a connection that breaks, or no rows */
 async function copyOnce(client: DemoClient, statement: string, lost: AbortSignal): Promise<Copied> {
   const { user, system } = process.cpuUsage();
   const startedAt = performance.now();
   let bytes = 0;
   try {
     const stream = client.copyOut(statement);
+    // `once` listens until the other session is lost; closing this one then makes the stream emit an error of its own.
+    stream.on('error', () => undefined);
     stream.on('data', (row: Buffer) => {
       bytes += row.length;
     });
     await once(stream, 'end', { signal: lost });
   } catch (error) {
-    const cause: unknown = lost.aborted ? lost.reason : error;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new BenchError(`the COPY failed: ${message}`, { cause });
+    throw failed('the COPY', error, lost);
   }
+  if (bytes === 0)
+    throw new BenchError(
+      'there is nothing to copy: the query has no rows (--query SELECT, or none for rows made up)',
+    );
   const seconds = (performance.now() - startedAt) / 1000;
   const used = process.cpuUsage({ user, system });
   const clientCpuSeconds = (used.user + used.system) / 1e6;
   return { bytes, seconds, clientCpuSeconds, proxyCpuSeconds: null };
+}
+
+/** Says why the session was lost, when it was: what breaks after that says less. */
+function failed(what: string, error: unknown, lost: AbortSignal): BenchError {
+  const cause: unknown = lost.aborted ? lost.reason : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new BenchError(`${what} failed: ${message}`, { cause });
 }
 
 async function reach(way: string, connecting: Promise<DemoClient>): Promise<DemoClient> {

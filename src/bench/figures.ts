@@ -1,5 +1,8 @@
 import type { Waits } from './waits.ts';
 
+/** Less fits into the buffers of the sockets on the way, and is over in some milliseconds. */
+const TINY_BYTES = 16 * 1024 * 1024;
+
 /** One COPY, as its client saw it. */
 export interface Copied {
   readonly bytes: number;
@@ -33,6 +36,8 @@ export interface BenchCopyRecord {
   readonly bytes: number;
   /** As the server has counted them; null when it did not say. */
   readonly rows: number | null;
+  /** Too few bytes to measure with: the figures mean nothing. */
+  readonly tiny: boolean;
   /** Bytes of rows per second. */
   readonly direct_bytes_per_s: Middle;
   readonly through_bytes_per_s: Middle;
@@ -69,6 +74,7 @@ export function summarizeCopies(
     ...circumstances,
     rounds: samples.length,
     bytes: first.through.bytes,
+    tiny: first.through.bytes < TINY_BYTES,
     direct_bytes_per_s: over(({ direct }) => speed(direct)),
     through_bytes_per_s: over(({ through }) => speed(through)),
     ratio: over(({ direct, through }) => speed(through) / speed(direct)),

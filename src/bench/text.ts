@@ -27,7 +27,13 @@ export function renderBenchCopy(record: BenchCopyRecord): string {
     part(waits.streaming_us, waits.duration_us, 'the rest: the server sent, or its network carried'),
   ];
   const busy = record.client_cpus.median;
-  if (busy >= BUSY)
+  if (record.tiny)
+    lines.push(
+      '',
+      `${formatBytes(bytes)} are too few to measure with: these figures mean nothing.`,
+      'Copy more: more --rows, and a --query that has them.',
+    );
+  if (busy >= BUSY && !record.tiny)
     lines.push(
       '',
       `The client used ${busy.toFixed(2)} of a CPU with nothing between: it is the limit itself.`,

@@ -23,7 +23,7 @@ function copyCommand(): Command {
       declareSettings(
         builder.usage(
           '$0 bench copy [flags]\n\nCopies from a server of yours to nowhere, straight and through a proxy of its own in ' +
-            'turns, and prints the throughput of both and who waited for whom. Reads only.',
+            'turns, and prints the throughput of both and who waited for whom. Reads only: in read-only transactions.',
         ),
         `${NAME} ${WHAT}`,
         BENCH_COPY_SETTINGS,

@@ -84,11 +84,29 @@ describe('the figures', () => {
   });
 
   it('are printed without control characters, and name a client that is the limit itself', () => {
-    const text = renderBenchCopy(summarizeCopies(circumstances, rounds, [waits]));
+    const text = renderBenchCopy({ ...summarizeCopies(circumstances, rounds, [waits]), tiny: false });
     assert.match(text, /^copy \(table "a\\x1bb"\) to stdout\n10 rows, 1\.0KiB; 3 rounds/);
     assert.match(text, /\nspeed, straight = 1 +0\.25 +0\.13 +0\.50\n/);
     assert.match(text, /The client used 1\.00 of a CPU with nothing between/);
-    assert.doesNotMatch(text, /UNBALANCED/);
+    assert.doesNotMatch(text, /UNBALANCED|mean nothing/);
     for (const line of text.split('\n')) assert.ok(line.length < 90, line);
+  });
+
+  it('of less than 16 MiB are called meaningless, and no more is concluded from them', () => {
+    const ofBytes = (bytes: number): string =>
+      renderBenchCopy(
+        summarizeCopies(
+          circumstances,
+          rounds.map(({ direct, through }) => ({
+            direct: { ...direct, bytes },
+            through: { ...through, bytes },
+          })),
+          [waits],
+        ),
+      );
+    const tiny = ofBytes(2 ** 24 - 1);
+    assert.match(tiny, /these figures mean nothing\.\nCopy more: more --rows/);
+    assert.doesNotMatch(tiny, /it is the limit itself/);
+    assert.doesNotMatch(ofBytes(2 ** 24), /mean nothing/);
   });
 });
