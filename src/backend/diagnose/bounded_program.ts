@@ -52,9 +52,7 @@ export function runBounded(
       resolve(fact);
     };
     child.on('error', (error: NodeJS.ErrnoException) => {
-      settle(
-        absent(error.code === 'ENOENT' ? `${program} is not installed` : `${program}: ${error.message}`),
-      );
+      settle(absent(whyNotStarted(program, error)));
     });
     child.on('close', (status) => {
       if (killed !== null) {
@@ -82,4 +80,11 @@ function reasonIn(text: string, program: string): string | null {
   const line = text.split('\n').find((one) => one.trim() !== '');
   if (line === undefined) return null;
   return line.startsWith(`${program}: `) ? line.slice(program.length + 2) : line.trim();
+}
+
+/** Where the path names a directory that this user may not look into, what is nowhere is EACCES as well (execvp(3)). */
+function whyNotStarted(program: string, { code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return `${program} is not installed`;
+  if (code === 'EACCES') return `${program} is not installed, or this user may not run it`;
+  return `${program}: ${message}`;
 }
