@@ -28,12 +28,13 @@ const TITLES: readonly (readonly [begin: string, kind: string])[] = [
   ['logical replication', 'logical replication worker'],
 ];
 
-const PREFIX = 'postgres: ';
+/** How every title begins but the postmaster's, which has none (init_ps_display of ps_status.c). */
+export const TITLE_PREFIX = 'postgres: ';
 
 /** @param title as in /proc/PID/cmdline; without the server's prefix it is the postmaster's command line */
 export function processKind(title: string): ProcessKind {
-  if (!title.startsWith(PREFIX)) return { kind: 'postmaster', leader: null };
-  const whole = title.slice(PREFIX.length);
+  if (!title.startsWith(TITLE_PREFIX)) return { kind: 'postmaster', leader: null };
+  const whole = title.slice(TITLE_PREFIX.length);
   // With cluster_name set, that stands before it.
   const name = beginning(whole) === undefined ? whole.replace(/^.*?: /, '') : whole;
   const kind = beginning(name);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pg from 'pg';
 import { client, server } from '../support/messages.ts';
-import { acceptTls, encrypt } from '../support/tls_peers.ts';
-import { onlySession, openSession, testProxy, greeting } from '../support/proxies.ts';
+import { openPassthrough } from '../support/tls_peers.ts';
+import { onlySession, openSession, testProxy } from '../support/proxies.ts';
 import { CountingClient } from '../support/counting_client.ts';
 import { connectTo, fakeServer } from '../support/peers.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
@@ -88,15 +88,7 @@ describe('with accounting off', () => {
   it('TLS that passes through is booked the same', { timeout }, async () => {
     const upstream = await fakeServer();
     const proxy = await testProxy(upstream.address, { ...OFF, clientTls: 'passthrough' });
-    const raw = await proxy.connect();
-    raw.send(client.sslRequest());
-    const aliceComes = raw.receive(1).then(() => encrypt(raw));
-    const bob = await acceptTls(upstream);
-    const alice = await aliceComes;
-    alice.send(client.startup());
-    await bob.receive(client.startup().length);
-    bob.send(greeting);
-    await alice.receive(greeting.length);
+    const { client: alice, server: bob } = await openPassthrough(proxy, upstream);
     alice.end();
     bob.end();
     const session = onlySession(await proxy.settled());

@@ -14,6 +14,7 @@ import {
   CLIENT_TLS,
   connectTls,
   encrypt,
+  openPassthrough,
   openTlsPair,
   UPSTREAM_TLS,
 } from '../support/tls_peers.ts';
@@ -344,15 +345,11 @@ describe('TLS passed through', () => {
     test(`${direct ? 'begun at once' : 'asked for'}: reaches the server unchanged`, { timeout }, async () => {
       const upstream = await fakeServer();
       const proxy = await testProxy(upstream.address, { clientTls: 'passthrough' });
-      const raw = await proxy.connect();
-      if (!direct) raw.send(client.sslRequest());
-      const aliceComes = direct ? encrypt(raw, ALPN) : raw.receive(1).then(() => encrypt(raw));
-      const bob = await (direct ? acceptDirectTls(upstream, ALPN) : acceptTls(upstream));
-      const alice = await aliceComes;
-      alice.send(client.startup());
-      await bob.receive(client.startup().length);
-      bob.send(greeting);
-      await alice.receive(greeting.length);
+      const { client: alice, server: bob } = await openPassthrough(
+        proxy,
+        upstream,
+        direct ? 'direct' : 'asked',
+      );
       alice.end();
       bob.end();
       const session = onlySession(await proxy.settled());

@@ -88,6 +88,26 @@ export async function openTlsPair(
   return { client, server };
 }
 
+/** Opens a session whose TLS the proxy passes through, to the first ReadyForQuery. */
+export async function openPassthrough(
+  proxy: TestProxy,
+  upstream: FakeServer,
+  negotiation: 'asked' | 'direct' = 'asked',
+): Promise<Pair> {
+  const direct = negotiation === 'direct';
+  const alpn = { ALPNProtocols: ['postgresql'] };
+  const raw = await proxy.connect();
+  if (!direct) raw.send(c.sslRequest());
+  const clientComes = direct ? encrypt(raw, alpn) : raw.receive(1).then(() => encrypt(raw));
+  const server = await (direct ? acceptDirectTls(upstream, alpn) : acceptTls(upstream));
+  const client = await clientComes;
+  client.send(c.startup());
+  await server.receive(c.startup().length);
+  server.send(greeting);
+  await client.receive(greeting.length);
+  return { client, server };
+}
+
 /** Resolves when a handshake is over, whatever its outcome. */
 async function handshake(socket: net.Socket, success: string): Promise<void> {
   await new Promise<void>((resolve) => {

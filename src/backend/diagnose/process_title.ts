@@ -1,3 +1,5 @@
+import { TITLE_PREFIX } from '../process_kind.ts';
+
 /** What PostgreSQL writes over its command line (ps_status.c; `update_process_title`), which everybody may read. */
 export interface ProcessTitle {
   /** All of it: `postgres: alice shop 10.0.0.7(5099) idle`. */
@@ -15,8 +17,6 @@ export interface TitleClient {
   readonly port: number;
 }
 
-const PREFIX = 'postgres: ';
-
 /**
  * The client and the activity stand last, behind names that may hold blanks: the last `host(port)` or `[local]` that
  * is a word of its own divides them. Hosts have no blanks, nor parentheses.
@@ -26,7 +26,7 @@ const CLIENT = /^.* (?:(\[local\])|([^\s()]+)\((\d{1,5})\))(?: (.*))?$/s;
 /** @returns null when it is not a title: the postmaster has none, nor has any other program */
 export function parseProcessTitle(cmdline: string): ProcessTitle | null {
   const text = cmdline.replace(/[\0\s]+$/, '').replaceAll('\0', ' ');
-  if (!text.startsWith(PREFIX)) return null;
+  if (!text.startsWith(TITLE_PREFIX)) return null;
   const found = CLIENT.exec(text);
   if (found === null) return { text, client: null, activity: '' };
   const [, local, host, port, activity] = found;

@@ -1,21 +1,9 @@
+import type { TcpRecord } from '../../report/model.ts';
+
 export type Method = 'stap' | 'bpftrace' | 'ss';
 
 /** What the kernel keeps of a connection (`tcp_info`); what a tool does not know is left out. */
-export interface TcpFields {
-  readonly bytes_sent?: number;
-  readonly bytes_acked?: number;
-  readonly bytes_received?: number;
-  readonly bytes_retrans?: number;
-  readonly segs_out?: number;
-  readonly segs_in?: number;
-  readonly data_segs_out?: number;
-  readonly data_segs_in?: number;
-  readonly retransmits?: number;
-  readonly rtt_us?: number;
-  readonly busy_us?: number;
-  readonly rwnd_limited_us?: number;
-  readonly sndbuf_limited_us?: number;
-}
+export type TcpFields = Readonly<Partial<Record<keyof TcpRecord, number>>>;
 
 /** Which sockets count; those that are null do not matter. */
 export interface Filter {
