@@ -1,8 +1,20 @@
 // The whole package takes 46 ms to load, for its WebAssembly twin; this one class takes 6.
 import int32Histogram from 'hdr-histogram-js/dist/Int32Histogram.js';
 
-const Histogram = int32Histogram.default;
-type Histogram = InstanceType<typeof Histogram>;
+/** Values below this are 32-bit integers: shifts find their bucket in place of logarithms and powers. */
+const SHIFTABLE = 2 ** 31;
+
+/** The package's histogram; where a value of whole units is counted is computed without floating point. */
+class Histogram extends int32Histogram.default {
+  override getBucketIndex(value: number): number {
+    if (!(value < SHIFTABLE)) return super.getBucketIndex(value);
+    return Math.max(31 - Math.clz32(value) - this.subBucketHalfCountMagnitude, 0);
+  }
+
+  override getSubBucketIndex(value: number, bucketIndex: number): number {
+    return value < SHIFTABLE ? value >>> bucketIndex : super.getSubBucketIndex(value, bucketIndex);
+  }
+}
 
 const SIGNIFICANT_DIGITS = 2;
 /** The histogram's counters have 32 bits, and throw when one is full. */

@@ -118,7 +118,9 @@ export class StatementStatistics {
     if (query === null) return kind === 'function' ? this.#functionCall : this.#unknownStatement;
     const { text, truncated } = query;
     if (truncated) return this.#identifyBy(this.#cut, text, true);
-    return this.#shapes.get(text) ?? this.#identifyBy(this.#whole, text, false);
+    return (
+      this.#whole.getRecent(text) ?? this.#shapes.get(text) ?? this.#identifyBy(this.#whole, text, false)
+    );
   }
 
   #identifyBy(cache: TextCache<Identity>, text: string, truncated: boolean): Identity {

@@ -1,18 +1,16 @@
 /** The beginnings of one buffer, each made once: to make such a view costs more than to use it. */
 class Beginnings {
   readonly #buffer: Buffer;
-  readonly #made = new Map<number, Buffer>();
+  /** By length. */
+  readonly #made: (Buffer | null)[];
 
   constructor(bytes: number) {
     this.#buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#made = Array.from({ length: bytes + 1 }, () => null);
   }
 
   of(bytes: number): Buffer {
-    const known = this.#made.get(bytes);
-    if (known !== undefined) return known;
-    const made = this.#buffer.subarray(0, bytes);
-    this.#made.set(bytes, made);
-    return made;
+    return (this.#made[bytes] ??= this.#buffer.subarray(0, bytes));
   }
 }
 

@@ -7,7 +7,7 @@ export interface DirectionBooks {
   /** One write of it. */
   wrote(): void;
   /** The kernel has taken all that was written. */
-  handedOn(now: number): void;
+  handedOn(): void;
   /** The other side does not take what was written; nothing more is read until it does. */
   stallBegan(now: number): void;
   stallEnded(now: number): void;
@@ -49,7 +49,7 @@ export class Pump {
     const taken = this.#to.write(chunk, this.#onTaken, this.#onFull);
     this.#books.wrote();
     if (taken) {
-      this.#books.handedOn(performance.now());
+      this.#books.handedOn();
       return true;
     }
     this.#waiting = chunk.length;
@@ -67,11 +67,10 @@ export class Pump {
   };
 
   readonly #onTaken = (): void => {
-    const now = performance.now();
-    this.#books.stallEnded(now);
+    this.#books.stallEnded(performance.now());
     this.#waiting = 0;
     this.#books.undelivered(this.#lost);
-    this.#books.handedOn(now);
+    this.#books.handedOn();
     this.#from.resume();
   };
 }

@@ -24,6 +24,9 @@ interface Handle {
 }
 
 const BINDING = wasTried(process.versions.node) ? streamBinding() : null;
+/** Constants, so that the optimizing compiler reads them without looking them up. */
+const STATE = BINDING?.streamBaseState ?? new Int32Array(1);
+const LAST_WRITE_WAS_ASYNC = BINDING?.kLastWriteWasAsync ?? 0;
 /** A request serves one write after the other, as long as the kernel takes each at once. */
 let spare: WriteRequest | null = null;
 
@@ -47,7 +50,7 @@ export function writeNow(socket: net.Socket, chunk: Buffer): boolean {
   }
   const request = (spare ??= new BINDING.WriteWrap());
   const error = handle.writeBuffer(request, chunk);
-  const isUnderWay = BINDING.streamBaseState[BINDING.kLastWriteWasAsync] !== 0;
+  const isUnderWay = STATE[LAST_WRITE_WAS_ASYNC] !== 0;
   if (error === 0 && !isUnderWay) return true;
   return handOver(socket, handle, chunk, (own) => {
     if (isUnderWay) {

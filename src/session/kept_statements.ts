@@ -22,6 +22,12 @@ export class KeptStatements implements StatementKeeper {
     else this.#drop(dropped);
   }
 
+  /** Adds the figures of all that were added, kept or dropped. */
+  addTo(sum: Account): void {
+    sum.add(this.dropped.account);
+    for (const statement of this.#largest.items()) sum.add(statement);
+  }
+
   /** The kept ones in the order in which the client sent them. */
   list(): Statement[] {
     return this.#largest.list().toSorted((a, b) => a.seq - b.seq);

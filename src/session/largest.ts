@@ -34,6 +34,11 @@ export class Largest<Item> {
     return this.#heap.toSorted((a, b) => a.order - b.order).map(({ item }) => item);
   }
 
+  /** The kept ones, in no order. */
+  *items(): Generator<Item> {
+    for (const { item } of this.#heap) yield item;
+  }
+
   get length(): number {
     return this.#heap.length;
   }

@@ -24,6 +24,8 @@ export class Names {
   /** Made when there is one to remember: many sessions never use the extended protocol. */
   #prepared: Map<string, Prepared> | null = null;
   #portals: Map<string, Statement> | null = null;
+  /** The portal that most clients use for everything. */
+  #unnamedPortal: Statement | undefined = undefined;
   /** Of the texts of all prepared statements. */
   #characters = 0;
 
@@ -32,7 +34,7 @@ export class Names {
   }
 
   portal(name: string): Statement | undefined {
-    return this.#portals?.get(name);
+    return name === '' ? this.#unnamedPortal : this.#portals?.get(name);
   }
 
   /** Defines a prepared statement. @returns what takes the definition back should the Parse fail */
@@ -51,13 +53,18 @@ export class Names {
   }
 
   openPortal(name: string, statement: Statement): void {
+    if (name === '') {
+      this.#unnamedPortal = statement;
+      return;
+    }
     const portals = (this.#portals ??= new Map<string, Statement>());
     portals.set(name, statement);
     if (portals.size > MAX_NAMES) portals.delete(oldestOf(portals));
   }
 
   closePortal(name: string): void {
-    this.#portals?.delete(name);
+    if (name === '') this.#unnamedPortal = undefined;
+    else this.#portals?.delete(name);
   }
 
   /** The end of a transaction has closed its portals: forgets those whose statements are done, if they are many. */

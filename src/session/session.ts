@@ -124,8 +124,6 @@ export class Session {
   readonly #requests: Requests;
   readonly #replies: Replies;
   readonly #kept: KeptStatements;
-  /** Sum of the statements that are closed. */
-  readonly #closedStatements = new Account();
   #unread = false;
   #idleSince = 0;
   #clientStalledSince = 0;
@@ -187,6 +185,11 @@ export class Session {
 
   wroteToServer(): void {
     this.#requests.wrote();
+  }
+
+  /** What was read from the client last has finished statements, which wait for {@link handedToServer}. */
+  get finishedByClient(): boolean {
+    return this.#requests.hasFinished;
   }
 
   handedToServer(now: number): void {
@@ -318,7 +321,7 @@ export class Session {
   /** Sum of all statements, open ones included. */
   get statementAccount(): Account {
     const sum = new Account();
-    sum.add(this.#closedStatements);
+    this.#kept.addTo(sum);
     for (const statement of this.#conversation.open()) sum.add(statement);
     return sum;
   }
@@ -454,7 +457,6 @@ export class Session {
 
   #close(statement: Statement): void {
     this.#conversation.close(statement);
-    this.#closedStatements.add(statement);
     this.#kept.add(statement);
     this.#observer.statementFinished(this, statement);
   }

@@ -1,4 +1,4 @@
-import { characterBoundary, decodeText, endOfString } from './text.ts';
+import { characterBoundary, decodeCommonText, decodeText, endOfString } from './text.ts';
 
 /** A query's text, cut to what was gathered of it. */
 export interface QueryText {
@@ -38,7 +38,7 @@ export function decodeParse(
   // Without its NUL the text goes on behind what was gathered; the parameter types at its end are not told apart.
   const bytes = queryEnd < 0 ? bodyLength - (queryFrom - from) - 3 : queryEnd - queryFrom;
   return {
-    name: decodeText(buffer, from, nameEnd),
+    name: decodeCommonText(buffer, from, nameEnd),
     query: decodeQueryText(buffer, queryFrom, queryEnd < 0 ? to : queryEnd, Math.max(bytes, 0), maxBytes),
   };
 }
@@ -54,8 +54,8 @@ export function decodeBind(
   const statementEnd = endOfString(buffer, portalEnd + 1, to);
   if (statementEnd < 0) return null;
   return {
-    portal: decodeName(buffer, from, portalEnd),
-    statement: decodeName(buffer, portalEnd + 1, statementEnd),
+    portal: decodeCommonText(buffer, from, portalEnd),
+    statement: decodeCommonText(buffer, portalEnd + 1, statementEnd),
   };
 }
 
@@ -67,17 +67,16 @@ export function decodeTarget(
 ): { of: 'statement' | 'portal'; name: string } | null {
   const end = endOfString(buffer, from + 1, to);
   if (end < 0) return null;
-  return { of: buffer[from] === 0x53 ? 'statement' : 'portal', name: decodeName(buffer, from + 1, end) };
+  return {
+    of: buffer[from] === 0x53 ? 'statement' : 'portal',
+    name: decodeCommonText(buffer, from + 1, end),
+  };
 }
 
 /** Portal that an Execute body names; null when the name's end was not gathered. */
 export function decodeExecute(buffer: Buffer, from: number, to: number): string | null {
   const end = endOfString(buffer, from, to);
-  return end < 0 ? null : decodeName(buffer, from, end);
-}
-
-function decodeName(buffer: Buffer, from: number, to: number): string {
-  return from === to ? '' : decodeText(buffer, from, to);
+  return end < 0 ? null : decodeCommonText(buffer, from, end);
 }
 
 function decodeQueryText(

@@ -32,10 +32,22 @@ suite('TextCache', () => {
     assert.equal(cache.get('a'), 1);
   });
 
+  test('finds a text that was asked for last without hashing it, and no other of its length', () => {
+    const cache = new TextCache<number>(7, 100);
+    cache.set('select a', 1);
+    assert.equal(cache.getRecent('select a'), 1);
+    assert.equal(cache.getRecent('select b'), undefined);
+    cache.set('select b', 2);
+    assert.equal(cache.getRecent('select a'), undefined);
+    assert.equal(cache.get('select a'), 1);
+    assert.equal(cache.getRecent('select a'), 1);
+  });
+
   test('takes a new value for a known text', () => {
     const cache = new TextCache<number>(2, 100);
     cache.set('a', 1);
     cache.set('a', 2);
+    assert.equal(cache.getRecent('a'), 2);
     assert.equal(cache.get('a'), 2);
   });
 });
