@@ -37,6 +37,8 @@ export async function probe(settings: ProbeSettings): Promise<void> {
       settings.to === '-'
         ? ProbeOutput.standardOutput()
         : await ProbeOutput.connect(settings.to, (token) => flush(token));
+    // A proxy cuts off who says nothing; to attach may take a while.
+    if (settings.to !== '-') output.write({ type: 'starting' });
     const recording = new Recording(output);
     let tellDeath = (_end: End): void => undefined;
     const death = new Promise<End>((resolve) => (tellDeath = resolve));

@@ -1,11 +1,16 @@
 import { once } from 'node:events';
+import { existsSync, fstatSync } from 'node:fs';
 import { connect } from 'node:net';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
+import { clockUs } from '../kernel/probe/record.ts';
 
 /** Bytes that may wait for a reader that is slow. */
 const MAX_WAITING = 64 * 1024 * 1024;
+/** Nothing tells Node that the reader of a pipe has gone, but a write. */
+const TICK_MS = 1000;
 
 /** Why nobody reads any more. */
 export type Gone =
@@ -22,6 +27,10 @@ export class ProbeOutput {
   /** Resolves when nobody reads any more. */
   readonly gone: Promise<Gone>;
   #isGone = false;
+  /** Whether anything has been written in the life of the output, and since the last tick. */
+  #hasBegun = false;
+  #isIdle = false;
+  #ticking: NodeJS.Timeout | undefined;
 
   #leave: (why: Gone) => void = () => undefined;
 
@@ -30,6 +39,7 @@ export class ProbeOutput {
     this.gone = new Promise((resolve) => {
       this.#leave = (why) => {
         this.#isGone = true;
+        clearInterval(this.#ticking);
         resolve(why);
       };
     });
@@ -38,7 +48,11 @@ export class ProbeOutput {
   }
 
   static standardOutput(): ProbeOutput {
-    return new ProbeOutput(process.stdout, 'reader');
+    const output = new ProbeOutput(process.stdout, 'reader');
+    const { stdout } = process;
+    const file = fstatSync(stdout.fd);
+    if (file.isFIFO() || file.isSocket()) output.#ticking = setInterval(() => output.#tick(), TICK_MS);
+    return output;
   }
 
   /**
@@ -69,6 +83,8 @@ export class ProbeOutput {
       this.#refused += 1;
       return false;
     }
+    this.#hasBegun = true;
+    this.#isIdle = false;
     this.#lines.push(JSON.stringify(record), '\n');
     if (this.#scheduled) return true;
     this.#scheduled = true;
@@ -85,12 +101,18 @@ export class ProbeOutput {
 
   /** Resolves when all is written, or nobody reads. */
   async close(): Promise<void> {
+    clearInterval(this.#ticking);
     this.#pass();
     const written = new Promise<void>((resolve) => {
       if (this.#stream === process.stdout) this.#stream.write('', () => resolve());
       else this.#stream.end(() => resolve());
     });
     await Promise.race([written, this.gone]);
+  }
+
+  #tick(): void {
+    if (this.#hasBegun && this.#isIdle) this.write({ type: 'tick', clock_us: clockUs() });
+    this.#isIdle = true;
   }
 
   #pass(): void {
@@ -132,6 +154,8 @@ function connectProblem(file: string, cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null;
   switch (code) {
     case 'ENOENT':
+      if (!existsSync(path.dirname(file)))
+        return `there is no directory ${path.dirname(file)}: give --to the path of the proxy's --probe-socket`;
       return `there is no ${file}: start the proxy with --probe-socket ${file} first`;
     case 'ECONNREFUSED':
       return `nobody listens on ${file}: start the proxy with --probe-socket ${file} first`;
