@@ -102,17 +102,14 @@ export function parseReport(file: string, text: string, wanted: InputKind = REPO
   throw notWanted(file, wanted, text, `${found}, not "${REPORT_SCHEMA}"`);
 }
 
+const BY_SCHEMA: ReadonlyMap<string, InputKind> = new Map([
+  ['report', REPORT],
+  ['probe', RECORDING],
+  ['fsync', FSYNC_RECORDS],
+]);
+
 /** By the schema that stands near the beginning of whatever pgnetflow writes as JSON. */
 function recognize(text: string): InputKind | null {
-  const [, schema] = /"schema":\s*"pgnetflow\.(\w+)\/\d+"/.exec(text.slice(0, 4096)) ?? [];
-  switch (schema) {
-    case 'report':
-      return REPORT;
-    case 'probe':
-      return RECORDING;
-    case 'fsync':
-      return FSYNC_RECORDS;
-    default:
-      return null;
-  }
+  const [, schema = ''] = /"schema":\s*"pgnetflow\.(\w+)\/\d+"/.exec(text.slice(0, 4096)) ?? [];
+  return BY_SCHEMA.get(schema) ?? null;
 }

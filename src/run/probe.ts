@@ -119,7 +119,8 @@ class Recording {
     const refused = this.#output.takeRefused();
     if (refused > 0) this.record({ type: 'lost', count: refused, clock_us: clockUs() });
     if (record.type === 'lost') this.#lost += record.count;
-    this.#output.write(record);
+    if (record.type === 'run') this.#output.writeRun(record);
+    else this.#output.write(record);
   }
 
   async flush(producer: Producer, token: number | null): Promise<void> {

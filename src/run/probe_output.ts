@@ -5,10 +5,12 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
-import { clockUs } from '../kernel/probe/record.ts';
+import { clockUs, type RunRecord } from '../kernel/probe/record.ts';
 
 /** Bytes that may wait for a reader that is slow. */
 const MAX_WAITING = 64 * 1024 * 1024;
+/** Characters that are written at once. */
+const PIECE = 64 * 1024;
 /** Nothing tells Node that the reader of a pipe has gone, but a write. */
 const TICK_MS = 1000;
 
@@ -21,7 +23,7 @@ export type Gone =
 /** Where records go: a line of JSON each, many in one write. */
 export class ProbeOutput {
   readonly #stream: Writable;
-  #lines: string[] = [];
+  #text = '';
   #scheduled = false;
   #refused = 0;
   /** Resolves when nobody reads any more. */
@@ -78,6 +80,18 @@ export class ProbeOutput {
 
   /** False when the reader is too slow for what waits already: the record is lost then. */
   write(record: object): boolean {
+    return this.#writeLine(() => JSON.stringify(record));
+  }
+
+  /** The same for the records of which there are many. */
+  writeRun({ sock, dir, from, bytes, ops, first_us: first, last_us: last }: RunRecord): boolean {
+    return this.#writeLine(
+      () =>
+        `{"type":"run","sock":${JSON.stringify(sock)},"dir":"${dir}","from":${from},"bytes":${bytes},"ops":${ops},"first_us":${first},"last_us":${last}}`,
+    );
+  }
+
+  #writeLine(line: () => string): boolean {
     if (this.#isGone) return true;
     if (this.#stream.writableLength > MAX_WAITING) {
       this.#refused += 1;
@@ -85,10 +99,14 @@ export class ProbeOutput {
     }
     this.#hasBegun = true;
     this.#isIdle = false;
-    this.#lines.push(JSON.stringify(record), '\n');
+    this.#text += `${line()}\n`;
+    if (this.#text.length > PIECE) this.#pass();
     if (this.#scheduled) return true;
     this.#scheduled = true;
-    setImmediate(() => this.#pass());
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pass();
+    });
     return true;
   }
 
@@ -116,9 +134,8 @@ export class ProbeOutput {
   }
 
   #pass(): void {
-    this.#scheduled = false;
-    const text = this.#lines.join('');
-    this.#lines = [];
+    const text = this.#text;
+    this.#text = '';
     if (text !== '' && !this.#isGone) this.#stream.write(text);
   }
 }

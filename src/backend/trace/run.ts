@@ -90,16 +90,16 @@ function epochUs(): number {
   return (performance.timeOrigin + performance.now()) * 1000 - steadyUs;
 }
 
+const INTERRUPTED = 'interrupted by';
+
 /** @returns false when it was interrupted before anything was traced */
 async function trace(settings: TraceSettings, target: Target, tracer: string, out: Output): Promise<boolean> {
   const signals = new Signals();
-  let signal: NodeJS.Signals | null = null;
   const end = new AbortController();
   const ended = once(end.signal, 'abort');
-  void signals.stopRequested({ dump: () => undefined, hangUp: null }).then((asked) => {
-    signal = asked;
-    end.abort(`interrupted by ${signal}`);
-  });
+  void signals
+    .stopRequested({ dump: () => undefined, hangUp: null })
+    .then((signal) => end.abort(`${INTERRUPTED} ${signal}`));
   const attached = new AbortController();
   let hasDetached = false;
   const bpftrace = await Bpftrace.start(target, (line) => {
@@ -130,8 +130,9 @@ async function trace(settings: TraceSettings, target: Target, tracer: string, ou
     signals.release();
   }
   if (!attached.signal.aborted) {
-    if (signal === null) throw bpftrace.problem();
-    process.stderr.write(`pgnetflow: interrupted by ${signal} before it had attached: nothing was traced\n`);
+    const why = String(end.signal.reason);
+    if (!why.startsWith(INTERRUPTED)) throw bpftrace.problem();
+    process.stderr.write(`pgnetflow: ${why} before it had attached: nothing was traced\n`);
     return false;
   }
   if (!hasDetached) process.stderr.write('pgnetflow: bpftrace was killed; what it had not told is missing\n');
