@@ -227,15 +227,15 @@ describe('bpftrace', { skip: methodMissing('bpftrace') }, () => {
     const conversations = await Promise.all(Array.from({ length: 5 }, () => Conversation.begin()));
     const filter = ['--method', 'bpftrace', '--pid', String(process.pid)];
     const probe = await startProbe(...filter);
-    let done = false;
+    const done = new AbortController();
     const talking = conversations.map(async (conversation) => {
-      while (!done) await conversation.exchange(1);
+      while (!done.signal.aborted) await conversation.exchange(1);
     });
     await until(() => conversations.every(({ client }) => client.sent.ops > 1000), 'many runs');
     const before = conversations.map(({ client, server }) => [client.sent.ops, server.sent.ops]);
     // Proves that nothing was lost.
     const sums = sumsOf(await stopProbe(probe));
-    done = true;
+    done.abort();
     await Promise.all(talking);
     for (const [index, { client, server }] of conversations.entries()) {
       for (const [side, { local }] of [client, server].entries()) {
