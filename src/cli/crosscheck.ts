@@ -21,7 +21,9 @@ export function crosscheckCommand() {
       )
         .example('$0 crosscheck report.json probe.ndjson', 'a line per session, and the certificate')
         .example('zstd -dc probe.zst | $0 crosscheck report.json - --json', 'the report, for programs')
-        .epilogue('Exit status: 0 no session is a mismatch, 1 one is, or something failed, 2 wrong usage.'),
+        .epilogue(
+          'Exit status: 0 no session is a mismatch, 1 one is (with --strict: or could not be compared), or something failed, 2 wrong usage.',
+        ),
     handler: async (flags: ArgumentsCamelCase): Promise<void> => {
       const settings = readCrosscheckSettings(flags, process.env);
       // Only here: no other command needs what this brings in.

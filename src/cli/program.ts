@@ -1,7 +1,14 @@
 import yargs, { type Argv } from 'yargs';
 import { readPackageVersion } from '../package_version.ts';
 import { describeError } from '../run/describe_error.ts';
+import { BENCH_COPY_SETTINGS } from '../settings/bench_copy_settings.ts';
+import { CROSSCHECK_SETTINGS } from '../settings/crosscheck_settings.ts';
+import { DEMO_SETTINGS } from '../settings/demo_settings.ts';
+import { DIAGNOSE_SETTINGS } from '../settings/diagnose_settings.ts';
 import { nearest } from '../settings/nearest.ts';
+import { PROBE_SETTINGS } from '../settings/probe_settings.ts';
+import { PROXY_SETTINGS } from '../settings/proxy_settings.ts';
+import { TRACE_SETTINGS } from '../settings/trace_settings.ts';
 import { UsageError } from '../settings/usage_error.ts';
 import { benchCommand } from './bench.ts';
 import { crosscheckCommand } from './crosscheck.ts';
@@ -9,7 +16,18 @@ import { demoCommand } from './demo.ts';
 import { diagnoseCommand } from './diagnose.ts';
 import { probeCommand } from './probe.ts';
 import { proxyCommand } from './proxy.ts';
+import { spellOutSwitches } from './switches.ts';
 import { traceCommand } from './trace.ts';
+
+const TABLES = [
+  PROXY_SETTINGS,
+  PROBE_SETTINGS,
+  DIAGNOSE_SETTINGS,
+  DEMO_SETTINGS,
+  BENCH_COPY_SETTINGS,
+  TRACE_SETTINGS,
+  CROSSCHECK_SETTINGS,
+];
 
 const FINE = 0;
 const FAILED = 1;
@@ -24,7 +42,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   try {
-    await commandLine(args).parseAsync();
+    await commandLine(spellOutSwitches(args, TABLES)).parseAsync();
     return FINE;
   } catch (error) {
     const problem = asUsageError(error) ?? error;

@@ -143,7 +143,8 @@ export const CAUSES = {
   },
   no_close: {
     verdict: 'explained',
-    describe: 'no record tells the end of a socket whose session has ended, though all its bytes were seen',
+    describe:
+      'no record tells the end of a socket whose session has ended: all its bytes were seen, or a backend may have left the last ones unread',
     text: () => 'no record tells the end of this socket: something could have followed',
   },
   not_flushed: {

@@ -74,6 +74,9 @@ export function compareBackend(
   let tail = tailCause(life, stream, ours, about, circumstances);
   if (cut && incoming && short > 0) tail = cause('backend_unread', { bytes: short }, about);
   if (cut && !incoming && short < 0) tail = unreceived(-short);
+  // Whether it has read them, or has gone without, its end would tell.
+  if (incoming && short > 0 && life.state !== 'closed' && tail?.code === 'bytes_differ')
+    tail = cause('no_close', {}, about);
   if (tail !== null) causes.push(tail);
   return { causes, tail: tail?.code ?? null };
 }

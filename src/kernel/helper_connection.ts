@@ -7,6 +7,16 @@ const MAX_DAMAGED = 100;
 /** What a helper that does not read may leave unread. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
+/** How long a connection may hold the only place for a helper without being one. */
+export interface HelperDeadlines {
+  /** From the connection to the first record. */
+  readonly firstWordMs: number;
+  /** From the connection to `attach`, for who has said that it is starting: SystemTap compiles its script meanwhile. */
+  readonly attachMs: number;
+}
+
+export const HELPER_DEADLINES: HelperDeadlines = { firstWordMs: 5000, attachMs: 180_000 };
+
 export interface HelperEvents {
   /** A chunk of records has been entered. */
   read(): void;
@@ -20,6 +30,9 @@ export class HelperConnection implements RecordSink {
   readonly #ledger: RecordSink;
   readonly #events: HelperEvents;
   readonly #reader = new RecordReader(this);
+  readonly #deadlines: HelperDeadlines;
+  readonly #connectedAt = performance.now();
+  #deadline: NodeJS.Timeout;
   #attached = false;
   #damaged = 0;
   #problem: string | null = null;
@@ -27,10 +40,17 @@ export class HelperConnection implements RecordSink {
   /** Greatest token of a request that it has answered. */
   flushed = 0;
 
-  constructor(socket: net.Socket, ledger: RecordSink, events: HelperEvents) {
+  constructor(
+    socket: net.Socket,
+    ledger: RecordSink,
+    events: HelperEvents,
+    deadlines: HelperDeadlines = HELPER_DEADLINES,
+  ) {
     this.#socket = socket;
     this.#ledger = ledger;
     this.#events = events;
+    this.#deadlines = deadlines;
+    this.#deadline = this.#attachWithin(deadlines.firstWordMs);
     socket.on('data', (chunk: Buffer) => this.#enter(() => this.#reader.read(chunk)));
     socket.on('end', () => {
       this.#enter(() => this.#reader.end());
@@ -38,7 +58,10 @@ export class HelperConnection implements RecordSink {
     });
     // It closes next.
     socket.on('error', () => undefined);
-    socket.on('close', () => events.gone(this.#problem));
+    socket.on('close', () => {
+      clearTimeout(this.#deadline);
+      events.gone(this.#problem);
+    });
     // It was accepted paused.
     socket.resume();
   }
@@ -57,7 +80,15 @@ export class HelperConnection implements RecordSink {
 
   enter(record: ProbeRecord): void {
     if (this.#problem !== null) return;
-    if (record.type === 'attach') this.#attached = true;
+    if (record.type === 'starting' && !this.#attached) {
+      clearTimeout(this.#deadline);
+      this.#deadline = this.#attachWithin(this.#deadlines.attachMs);
+      return;
+    }
+    if (record.type === 'attach') {
+      this.#attached = true;
+      clearTimeout(this.#deadline);
+    }
     if (!this.#attached) {
       this.#cutOff(`its first record is not "attach" but "${record.type}"`);
       return;
@@ -73,6 +104,12 @@ export class HelperConnection implements RecordSink {
     if (!this.#attached) this.#cutOff(`line ${line}: ${problem}`);
     else if (this.#damaged > MAX_DAMAGED) this.#cutOff(`more than ${MAX_DAMAGED} of its lines are damaged`);
     else this.#ledger.damaged(line, problem);
+  }
+
+  /** @param ms since the connection */
+  #attachWithin(ms: number): NodeJS.Timeout {
+    const left = this.#connectedAt + ms - performance.now();
+    return setTimeout(() => this.#cutOff(`it has sent no "attach" within ${ms / 1000} s`), left);
   }
 
   #enter(read: () => void): void {

@@ -52,6 +52,8 @@ export class KernelLedger implements RecordSink {
 
   enter(record: ProbeRecord): void {
     switch (record.type) {
+      case 'starting':
+        break;
       case 'attach':
         this.helperGone();
         this.helpers.push(new Helper(record));

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { escapeLine } from '../report/escape.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { listen, type Listener } from '../relay/listener.ts';
-import { HelperConnection } from './helper_connection.ts';
+import { HelperConnection, type HelperDeadlines, type HelperEvents } from './helper_connection.ts';
 import { KernelLedger } from './ledger.ts';
 import { type SessionEnds, socketsOf } from './match.ts';
 
@@ -14,6 +14,7 @@ export interface ProbeSocketOptions {
   readonly log: Logger;
   /** How long a report waits for the helper. */
   readonly patienceMs?: number;
+  readonly deadlines?: HelperDeadlines;
 }
 
 const PATIENCE_MS = 2000;
@@ -90,7 +91,7 @@ export class ProbeSocket {
       socket.resume();
       return;
     }
-    const helper = new HelperConnection(socket, this.ledger, {
+    const events: HelperEvents = {
       read: () => {
         this.#prune();
         this.#wake();
@@ -102,8 +103,8 @@ export class ProbeSocket {
         else log.warn(`the kernel helper was cut off: ${escapeLine(problem)}`);
         this.#wake();
       },
-    });
-    this.#helper = helper;
+    };
+    this.#helper = new HelperConnection(socket, this.ledger, events, this.#options.deadlines);
     log.info('a kernel helper has connected');
   }
 

@@ -3,6 +3,11 @@ import type { TcpRecord } from '../report/model.ts';
 /** One record of a kernel helper, format `pgnetflow.probe/1`; probes/README.md is its description. */
 export const PROBE_SCHEMA = 'pgnetflow.probe/1';
 
+/** It has connected, and takes its time to attach: only on the probe socket. */
+export interface StartingRecord {
+  readonly type: 'starting';
+}
+
 export interface AttachRecord {
   readonly type: 'attach';
   readonly method: string | null;
@@ -64,7 +69,14 @@ export interface DetachRecord {
 }
 
 export type ProbeRecord =
-  AttachRecord | OpenRecord | RunRecord | TotalsRecord | LostRecord | FlushedRecord | DetachRecord;
+  | StartingRecord
+  | AttachRecord
+  | OpenRecord
+  | RunRecord
+  | TotalsRecord
+  | LostRecord
+  | FlushedRecord
+  | DetachRecord;
 
 /** A line that is no record. The message says what is wrong with it. */
 export class DamagedLine extends Error {
@@ -97,6 +109,8 @@ export function parseRecord(line: string): ProbeRecord | null {
   const fields = new Fields(line);
   const type = fields.text('type');
   switch (type) {
+    case 'starting':
+      return { type };
     case 'attach':
       return attachRecord(fields);
     case 'open':

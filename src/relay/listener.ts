@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Address, formatAddress } from './address.ts';
 import { SERVER_OPTIONS } from './read_buffer.ts';
@@ -19,16 +19,26 @@ export class ListenError extends Error {
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
 function explain(address: Address, error: NodeJS.ErrnoException): string {
+  const inTheWay = error.code === 'EADDRINUSE' && 'path' in address ? whatIsAt(address.path) : null;
+  if (inTheWay !== null) return `${inTheWay} is there, and no socket; remove it or choose another path`;
   if (error.code === 'EADDRINUSE') return 'the address is in use; stop what listens there or choose another';
   // libuv says EACCES for ENOENT.
   if (error.code === 'EACCES' && 'path' in address && !existsSync(path.dirname(address.path)))
-    return 'no such directory';
+    return `there is no directory ${path.dirname(address.path)}; make it or choose another path`;
   if (error.code === 'EACCES')
     return 'permission denied; ports below 1024 and foreign directories need privileges';
   if (error.code === 'ENAMETOOLONG')
     return `the path of a Unix-domain socket has at most ${MAX_PATH_BYTES} bytes`;
   if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address';
   return error.message;
+}
+
+/** Null for a socket: somebody listens on it. */
+function whatIsAt(file: string): string | null {
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isSocket()) return null;
+  if (stat.isDirectory()) return 'a directory';
+  return stat.isSymbolicLink() ? 'a symbolic link' : 'a file';
 }
 
 export interface Listener {

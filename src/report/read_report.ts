@@ -46,7 +46,15 @@ const STATEMENT_MEMBERS: readonly (readonly [path: string, kind: Kind])[] = [
  * @throws {UnreadableReport} saying what is missing, and where
  */
 export function readReport(text: string): ReportRecord {
-  const value = parse(text);
+  return checkReport(parse(text));
+}
+
+/**
+ * Takes what JSON.parse has made of a report for one, once it has all that is worked with.
+ *
+ * @throws {UnreadableReport} saying what is missing, and where
+ */
+export function checkReport(value: unknown): ReportRecord {
   const schema = memberAt(value, 'schema');
   if (schema !== REPORT_SCHEMA) {
     const found = typeof schema === 'string' ? `its schema is "${schema}"` : 'it has no schema';

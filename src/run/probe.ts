@@ -37,6 +37,8 @@ export async function probe(settings: ProbeSettings): Promise<void> {
       settings.to === '-'
         ? ProbeOutput.standardOutput()
         : await ProbeOutput.connect(settings.to, (token) => flush(token));
+    // A proxy cuts off who says nothing; to attach may take a while.
+    if (settings.to !== '-') output.write({ type: 'starting' });
     const recording = new Recording(output);
     let tellDeath = (_end: End): void => undefined;
     const death = new Promise<End>((resolve) => (tellDeath = resolve));
@@ -117,7 +119,8 @@ class Recording {
     const refused = this.#output.takeRefused();
     if (refused > 0) this.record({ type: 'lost', count: refused, clock_us: clockUs() });
     if (record.type === 'lost') this.#lost += record.count;
-    this.#output.write(record);
+    if (record.type === 'run') this.#output.writeRun(record);
+    else this.#output.write(record);
   }
 
   async flush(producer: Producer, token: number | null): Promise<void> {

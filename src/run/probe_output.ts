@@ -1,11 +1,18 @@
 import { once } from 'node:events';
+import { existsSync, fstatSync } from 'node:fs';
 import { connect } from 'node:net';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
+import { clockUs, type RunRecord } from '../kernel/probe/record.ts';
 
 /** Bytes that may wait for a reader that is slow. */
 const MAX_WAITING = 64 * 1024 * 1024;
+/** Characters that are written at once. */
+const PIECE = 64 * 1024;
+/** Nothing tells Node that the reader of a pipe has gone, but a write. */
+const TICK_MS = 1000;
 
 /** Why nobody reads any more. */
 export type Gone =
@@ -16,12 +23,16 @@ export type Gone =
 /** Where records go: a line of JSON each, many in one write. */
 export class ProbeOutput {
   readonly #stream: Writable;
-  #lines: string[] = [];
+  #text = '';
   #scheduled = false;
   #refused = 0;
   /** Resolves when nobody reads any more. */
   readonly gone: Promise<Gone>;
   #isGone = false;
+  /** Whether anything has been written in the life of the output, and since the last tick. */
+  #hasBegun = false;
+  #isIdle = false;
+  #ticking: NodeJS.Timeout | undefined;
 
   #leave: (why: Gone) => void = () => undefined;
 
@@ -30,6 +41,7 @@ export class ProbeOutput {
     this.gone = new Promise((resolve) => {
       this.#leave = (why) => {
         this.#isGone = true;
+        clearInterval(this.#ticking);
         resolve(why);
       };
     });
@@ -38,7 +50,11 @@ export class ProbeOutput {
   }
 
   static standardOutput(): ProbeOutput {
-    return new ProbeOutput(process.stdout, 'reader');
+    const output = new ProbeOutput(process.stdout, 'reader');
+    const { stdout } = process;
+    const file = fstatSync(stdout.fd);
+    if (file.isFIFO() || file.isSocket()) output.#ticking = setInterval(() => output.#tick(), TICK_MS);
+    return output;
   }
 
   /**
@@ -64,15 +80,33 @@ export class ProbeOutput {
 
   /** False when the reader is too slow for what waits already: the record is lost then. */
   write(record: object): boolean {
+    return this.#writeLine(() => JSON.stringify(record));
+  }
+
+  /** The same for the records of which there are many. */
+  writeRun({ sock, dir, from, bytes, ops, first_us: first, last_us: last }: RunRecord): boolean {
+    return this.#writeLine(
+      () =>
+        `{"type":"run","sock":${JSON.stringify(sock)},"dir":"${dir}","from":${from},"bytes":${bytes},"ops":${ops},"first_us":${first},"last_us":${last}}`,
+    );
+  }
+
+  #writeLine(line: () => string): boolean {
     if (this.#isGone) return true;
     if (this.#stream.writableLength > MAX_WAITING) {
       this.#refused += 1;
       return false;
     }
-    this.#lines.push(JSON.stringify(record), '\n');
+    this.#hasBegun = true;
+    this.#isIdle = false;
+    this.#text += `${line()}\n`;
+    if (this.#text.length > PIECE) this.#pass();
     if (this.#scheduled) return true;
     this.#scheduled = true;
-    setImmediate(() => this.#pass());
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pass();
+    });
     return true;
   }
 
@@ -85,6 +119,7 @@ export class ProbeOutput {
 
   /** Resolves when all is written, or nobody reads. */
   async close(): Promise<void> {
+    clearInterval(this.#ticking);
     this.#pass();
     const written = new Promise<void>((resolve) => {
       if (this.#stream === process.stdout) this.#stream.write('', () => resolve());
@@ -93,10 +128,14 @@ export class ProbeOutput {
     await Promise.race([written, this.gone]);
   }
 
+  #tick(): void {
+    if (this.#hasBegun && this.#isIdle) this.write({ type: 'tick', clock_us: clockUs() });
+    this.#isIdle = true;
+  }
+
   #pass(): void {
-    this.#scheduled = false;
-    const text = this.#lines.join('');
-    this.#lines = [];
+    const text = this.#text;
+    this.#text = '';
     if (text !== '' && !this.#isGone) this.#stream.write(text);
   }
 }
@@ -132,6 +171,8 @@ function connectProblem(file: string, cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : null;
   switch (code) {
     case 'ENOENT':
+      if (!existsSync(path.dirname(file)))
+        return `there is no directory ${path.dirname(file)}: give --to the path of the proxy's --probe-socket`;
       return `there is no ${file}: start the proxy with --probe-socket ${file} first`;
     case 'ECONNREFUSED':
       return `nobody listens on ${file}: start the proxy with --probe-socket ${file} first`;

@@ -21,6 +21,10 @@ const SWITCH: Readonly<Record<string, boolean>> = {
   0: false,
 };
 
+export function isOnOrOff(text: string): boolean {
+  return SWITCH[text.toLowerCase()] !== undefined;
+}
+
 export function onOrOff(text: string): boolean {
   const value = SWITCH[text.toLowerCase()];
   if (value === undefined) throw new Error(`"${text}" is neither true nor false`);

@@ -13,6 +13,14 @@ export const CROSSCHECK_SETTINGS = {
     default: 'false',
     parse: onOrOff,
   }),
+  strict: setting('switch', {
+    group: 'Results',
+    placeholder: '',
+    unit: 'none',
+    describe: 'Fail unless each session, and at least one, is ok or explained',
+    default: 'false',
+    parse: onOrOff,
+  }),
 } as const satisfies Settings;
 
 export interface CrosscheckSettings extends Values<typeof CROSSCHECK_SETTINGS> {
@@ -32,6 +40,6 @@ export function readCrosscheckSettings(
   if (probe === undefined) throw new UsageError(`no recording of pgnetflow probe is named; ${usage}`);
   if (report === '-' && probe === '-')
     throw new UsageError('only one of REPORT.json and PROBE.ndjson can be standard input');
-  const { json } = resolveSettings(CROSSCHECK_SETTINGS, { flags, environment, config: null });
-  return { report: String(report), probe: String(probe), json };
+  const { json, strict } = resolveSettings(CROSSCHECK_SETTINGS, { flags, environment, config: null });
+  return { report: String(report), probe: String(probe), json, strict };
 }

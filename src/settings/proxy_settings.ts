@@ -72,7 +72,7 @@ const PROCESS_SETTINGS = {
     unit: 'file',
     describe:
       'Unix-domain socket on which to listen for pgnetflow probe, which lets the kernel count for itself; the report ' +
-      'then holds its verdict on each session. Only the same user and root can connect',
+      'then holds its verdict on each session. Its directory must exist. Only the same user and root can connect',
     default: null,
     parse: path,
   }),

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -141,6 +141,33 @@ describe('a proxy with a kernel helper', () => {
     }
   });
 
+  it('is good enough for --strict when all is compared', { timeout }, async () => {
+    const { status, stderr } = await runCommand(['crosscheck', '--strict', reportFile, file('good')]);
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+
+  it('says that nothing could be compared, and fails then if it is to be strict', { timeout }, async () => {
+    const elsewhere = recording.replaceAll('127.0.0.1:', '127.0.0.2:');
+    const files = [reportFile, written('elsewhere', elsewhere)];
+    const problem =
+      "nothing could be compared: the recording has no socket of the report's 1 session; was the helper attached then?";
+    const lax = await runCommand(['crosscheck', ...files]);
+    assert.deepEqual([lax.status, lax.stderr], [0, `pgnetflow: ${problem}\n`]);
+    assert.match(lax.stdout, /\n  sessions: 0 ok, 0 explained, 0 mismatch, 1 unchecked\n/);
+    const strict = await runCommand(['crosscheck', '--strict', ...files]);
+    assert.deepEqual([strict.status, strict.stderr], [1, `pgnetflow: --strict: ${problem}\n`]);
+    assert.equal(strict.stdout, lax.stdout);
+  });
+
+  it('is not good enough for --strict when sessions were left out', { timeout }, async () => {
+    const partly = { ...report, dropped: { ...report.dropped, sessions: 2 } };
+    const files = [written('partly.json', JSON.stringify(partly)), file('good')];
+    const strict = await runCommand(['crosscheck', '--strict', ...files]);
+    const problem = '2 sessions were not kept in the report';
+    assert.deepEqual([strict.status, strict.stderr], [1, `pgnetflow: --strict: ${problem}\n`]);
+    assert.deepEqual((await runCommand(['crosscheck', ...files])).status, 0);
+  });
+
   it('explains a recording whose helper died', { timeout }, async () => {
     const cut = written(
       'cut',
@@ -154,42 +181,89 @@ describe('a proxy with a kernel helper', () => {
 });
 
 describe('pgnetflow crosscheck', () => {
+  const attach = '{"type":"attach","schema":"pgnetflow.probe/1","at":"2026-11-21","clock_us":1}\n';
   const nobody = '{"schema":"pgnetflow.report/1","ended_at":"","dropped":{"sessions":0},"sessions":[]}';
 
   const wrong: [args: () => string[], status: number, problem: RegExp][] = [
     [() => [], 2, /no report is named; give it as pgnetflow crosscheck REPORT\.json PROBE\.ndjson/],
     [() => ['a'], 2, /no recording of pgnetflow probe is named/],
     [() => ['a', 'b', 'c'], 2, /unexpected "c": crosscheck takes REPORT\.json PROBE\.ndjson and flags/],
+    // A switch takes no operand for its value.
+    [() => ['--json', file('missing'), 'b'], 1, /missing: there is no such file/],
+    [() => ['--json', '-', '-'], 2, /only one of REPORT\.json and PROBE\.ndjson can be standard input/],
+    [() => ['--json', 'false', 'a'], 2, /no recording of pgnetflow probe is named/],
     [() => ['-', '-'], 2, /only one of REPORT\.json and PROBE\.ndjson can be standard input/],
     [() => ['a', 'b', '--jsn'], 2, /unknown flag --jsn; did you mean --json\?/],
-    [() => [file('missing'), 'b'], 1, /missing: ENOENT/],
-    [() => [folder, 'b'], 1, /EISDIR/],
-    [() => [written('text', 'session  client'), 'b'], 1, /text: it is no JSON/],
+    [
+      () => [file('missing'), 'b'],
+      1,
+      /missing: there is no such file; have one written with pgnetflow proxy --report json --report-file FILE\n/,
+    ],
+    [
+      () => [folder, 'b'],
+      1,
+      /: it is a directory; name the file in it that is a JSON report of pgnetflow proxy/,
+    ],
+    [
+      () => [written('text', 'session  client'), 'b'],
+      1,
+      /text: it is not a JSON report of pgnetflow proxy: it is no JSON; have one written with/,
+    ],
+    [() => [written('empty', ''), 'b'], 1, /empty: it is empty; have one written with pgnetflow proxy/],
+    [
+      () => [written('cut', nobody.slice(0, -3)), 'b'],
+      1,
+      /cut: it is a JSON report of pgnetflow proxy that breaks off after \d+ characters; have it written anew/,
+    ],
+    [
+      () => [written('recording', attach), written('nobody', nobody)],
+      1,
+      /recording: it is a recording of pgnetflow probe, and not a JSON report of pgnetflow proxy; the order is pgnetflow crosscheck REPORT\.json PROBE\.ndjson\n/,
+    ],
+    [
+      () => [written('nobody', nobody), written('report', nobody)],
+      1,
+      /report: it is a JSON report of pgnetflow proxy, and not a recording of pgnetflow probe; the order is/,
+    ],
+    [
+      () => [written('nobody', nobody), written('line', `${attach}${'x'.repeat(2_000_000)}`)],
+      1,
+      /line: it is not a recording of pgnetflow probe: line 2 has more than 1048576 characters/,
+    ],
+    [
+      () => [written('nobody', nobody), folder],
+      1,
+      /: it is a directory; name the file in it that is a recording/,
+    ],
     [
       () => [written('other', '{"schema":"x/1"}'), 'b'],
       1,
-      /other: it is no report of pgnetflow as JSON: its schema is "x\/1"/,
+      /other: it is not a JSON report of pgnetflow proxy: its schema is "x\/1", not "pgnetflow\.report\/1"/,
     ],
     [
       () => [written('none', 'null'), 'b'],
       1,
-      /it has no schema, not "pgnetflow\.report\/1" \(make one with --report json\)/,
+      /none: it is not [^:]+: it has no schema, not "pgnetflow\.report\/1"; have one written/,
     ],
     [
       () => [written('old', nobody.replace('[]', '[{"id":1}]')), 'b'],
       1,
       /sessions\[0\] has no client\.address; was the report written by an older version/,
     ],
-    [() => [written('nobody', nobody), file('missing')], 1, /missing: ENOENT/],
+    [
+      () => [written('nobody', nobody), file('missing')],
+      1,
+      /missing: there is no such file; have one written with pgnetflow probe > FILE\n/,
+    ],
     [
       () => [written('nobody', nobody), written('csv', 'a,b\n1,2\n')],
       1,
-      /csv: it is no recording of pgnetflow probe/,
+      /csv: it is not a recording of pgnetflow probe: not one record in it tells of a socket; have one/,
     ],
     [
       () => [written('nobody', nobody), written('empty', '')],
       1,
-      /empty: it is no recording of pgnetflow probe/,
+      /empty: it is empty; have one written with pgnetflow probe > FILE\n/,
     ],
     [
       () => [
@@ -211,13 +285,32 @@ describe('pgnetflow crosscheck', () => {
   }
 
   it('is done with a report of nobody', { timeout }, async () => {
-    const attach = '{"type":"attach","schema":"pgnetflow.probe/1","at":"2026-11-21","clock_us":1}\n';
-    const { status, stdout } = await runCommand([
+    const { status, stdout, stderr } = await runCommand([
       'crosscheck',
       written('nobody', nobody),
       written('idle', attach),
     ]);
     assert.equal(status, 0);
     assert.match(stdout, /coverage, of bytes: client -, server -, backend -\n/);
+    assert.equal(stderr, 'pgnetflow: nothing could be compared: the report has no session\n');
   });
+
+  it('cannot be told to be strict and content with a report of nobody', { timeout }, async () => {
+    const files = [written('nobody', nobody), written('idle', attach)];
+    const { status, stderr } = await runCommand(['crosscheck', '--strict', ...files]);
+    assert.equal(status, 1);
+    assert.equal(stderr, 'pgnetflow: --strict: nothing could be compared: the report has no session\n');
+  });
+
+  it(
+    'says who may not read a file',
+    { timeout, skip: process.getuid?.() === 0 && 'root may read everything' },
+    async () => {
+      const secret = written('secret', nobody);
+      chmodSync(secret, 0);
+      const { status, stderr } = await runCommand(['crosscheck', secret, 'b']);
+      assert.equal(status, 1);
+      assert.match(stderr, /secret: this user may not read it; ask its owner, or run the command as root\n$/);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 // pgnetflow diagnose, and the diagnosis that a proxy makes itself, as a user meets them.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import pg from 'pg';
@@ -151,13 +151,18 @@ describe('pgnetflow diagnose', { skip: notLinux }, () => {
   it('with a report that is none says so', async () => {
     const file = path.join(temporaryDirectory(), 'report');
     for (const [text, problem] of [
-      ['session client', /is no JSON report: start the proxy with --report json/],
-      ['{"schema": "something/1"}', /is no report of pgnetflow/],
-      ['[]', /is no report of pgnetflow/],
+      ['session client', /it is not a JSON report of pgnetflow proxy: it is no JSON; have one written with /],
+      ['{"schema": "something/1"}', /: its schema is "something\/1", not "pgnetflow\.report\/1"/],
+      ['{"schema":"pgnetflow.probe/1"}', /: it is a recording of pgnetflow probe, and not a JSON report/],
+      ['[]', /: it has no schema, not "pgnetflow\.report\/1"/],
+      ['', /: it is empty; have one written/],
+      [null, /: there is no such file; have one written with pgnetflow proxy --report json/],
     ] as const) {
-      writeFileSync(file, text);
+      if (text === null) rmSync(file);
+      else writeFileSync(file, text);
       const { status, stderr } = await runCommand(['diagnose', '--session', '1', '--report', file]);
       assert.equal(status, 1);
+      assert.match(stderr, /^pgnetflow: [^\n]+\n$/);
       assert.match(stderr, problem);
     }
   });

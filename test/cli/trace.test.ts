@@ -51,11 +51,22 @@ describe('recorded records', () => {
   it('are in none of the files that cannot be read, or hold something else', async () => {
     const missing = await runCommand(['trace', 'fsync', '--records', '/nowhere/records']);
     assert.deepEqual([missing.status, missing.stdout], [1, '']);
-    assert.match(missing.stderr, /cannot use \/nowhere\/records: ENOENT/);
+    assert.match(
+      missing.stderr,
+      /^pgnetflow: \/nowhere\/records: there is no such file; have one written with pgnetflow trace fsync/,
+    );
     const other = path.join(temporaryDirectory(), 'other');
     writeFileSync(other, 'hello\n');
     const { status, stderr } = await runCommand(['trace', 'fsync', '--records', other]);
     assert.equal(status, 1);
-    assert.match(stderr, /has no record of pgnetflow\.fsync\/1/);
+    assert.match(stderr, /other: it is not a recording of [^:]+: it has no record of pgnetflow\.fsync\/1; /);
+    writeFileSync(other, '{"type":"attach","schema":"pgnetflow.probe/1"}\n');
+    const swapped = await runCommand(['trace', 'fsync', '--records', other]);
+    assert.match(
+      swapped.stderr,
+      /other: it is a recording of pgnetflow probe, and not a recording of pgnetflow /,
+    );
+    const folder = await runCommand(['trace', 'fsync', '--records', path.dirname(other)]);
+    assert.match(folder.stderr, /: it is a directory; name the file in it that is a recording of pgnetflow /);
   });
 });

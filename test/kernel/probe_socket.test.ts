@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
 import { pino } from 'pino';
+import type { HelperDeadlines } from '../../src/kernel/helper_connection.ts';
 import { ProbeSocket } from '../../src/kernel/probe_socket.ts';
 import { reconcile } from '../../src/kernel/reconcile.ts';
 import type { KernelCauseRecord } from '../../src/report/model.ts';
@@ -15,6 +16,7 @@ import { type LogLine, openPair, testProxy, type TestProxy } from '../support/pr
 import { ScriptedHelper } from '../support/scripted_helper.ts';
 
 const timeout = 20_000;
+const ATTACH = '{"type":"attach","schema":"pgnetflow.probe/1","at":"2026-11-21","clock_us":0}';
 
 interface Lab {
   readonly path: string;
@@ -24,7 +26,7 @@ interface Lab {
   readonly log: LogLine[];
 }
 
-async function lab(patienceMs = 10_000): Promise<Lab> {
+async function lab(patienceMs = 10_000, deadlines?: HelperDeadlines): Promise<Lab> {
   const upstream = await fakeServer();
   const proxy = await testProxy(upstream.address);
   const log: LogLine[] = [];
@@ -32,6 +34,7 @@ async function lab(patienceMs = 10_000): Promise<Lab> {
   const probe = await ProbeSocket.open({
     path,
     patienceMs,
+    ...(deadlines && { deadlines }),
     sessions: function* () {
       for (const { wire } of proxy.proxy.sessions())
         yield { client: wire.client.ends, server: wire.server.ends };
@@ -52,6 +55,17 @@ async function oneStatement({ proxy, upstream }: Lab) {
   pair.server.send(answer);
   await pair.client.receive(answer.length);
   return pair;
+}
+
+/** Connects, says this, and waits until it is cut off. */
+async function silentPeer({ path, log }: Lab, says: string): Promise<void> {
+  const socket = net.connect(path);
+  after(() => socket.destroy());
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.resume();
+  socket.write(says);
+  await closed;
+  await until(() => log.some(({ level }) => level === 40), 'the warning');
 }
 
 function codes(causes: readonly KernelCauseRecord[]): string[] {
@@ -174,13 +188,25 @@ describe('the probe socket', () => {
         socket.write('{"type":"attach","schema":"pgnetflow.probe/9","at":"2026-11-21","clock_us":0}\n'),
       /pgnetflow\.probe\/9/,
     ],
-    ['never ends a line', (socket) => socket.write(`${'x'.repeat(100_000)}\n`), /more than 65536 characters/],
+    // It goes on: nobody waits for its end.
+    ['never ends a line', (socket) => socket.write('x'.repeat(2_000_000)), /line 1 has more than 1048576/],
+    [
+      'ceases to end its lines',
+      (socket) => socket.write(`${ATTACH}\n${'x'.repeat(2_000_000)}`),
+      /line 2 has more than 1048576 characters/,
+    ],
+    ['begins with what is no record', (socket) => socket.write('[]\n'), /line 1: it is no JSON object/],
     [
       'turns to rubbish',
       (socket) => {
-        socket.write('{"type":"attach","schema":"pgnetflow.probe/1","at":"2026-11-21","clock_us":0}\n');
+        socket.write(`${ATTACH}\n`);
         socket.write('rubbish\n'.repeat(10_000));
       },
+      /more than 100 of its lines are damaged/,
+    ],
+    [
+      'turns to JSON that is no record',
+      (socket) => socket.write(`${ATTACH}\n${'[]\n3\n{"type":7}\n'.repeat(40)}`),
       /more than 100 of its lines are damaged/,
     ],
   ];
@@ -202,6 +228,72 @@ describe('the probe socket', () => {
       await until(() => all.probe.ledger.helpers.at(-1)?.state === 'attached', 'the next helper');
     });
   }
+
+  it(
+    'bears a hundred lines that are no records, and any number of records of unknown types',
+    { timeout },
+    async () => {
+      const all = await lab();
+      const helper = await ScriptedHelper.attach(all.path);
+      for (let times = 0; times < 1000; times += 1) helper.write({ type: 'weather' });
+      for (let times = 0; times < 100; times += 1) helper.write([]);
+      const flushed = all.probe.flush();
+      helper.write({ type: 'flushed', token: await helper.asked(), clock_us: 9 });
+      await flushed;
+      assert.deepEqual([all.probe.ledger.damagedCount, all.probe.ledger.helpers.length], [100, 1]);
+      assert.deepEqual(all.probe.ledger.helpers[0]!.state, 'attached');
+    },
+  );
+
+  const silent: [string, string, HelperDeadlines, RegExp][] = [
+    ['says nothing', '', { firstWordMs: 40, attachMs: 60_000 }, /it has sent no "attach" within 0\.04 s$/],
+    [
+      'says for ever that it is starting',
+      '{"type":"starting"}\n',
+      { firstWordMs: 60_000, attachMs: 50 },
+      /it has sent no "attach" within 0\.05 s$/,
+    ],
+    [
+      'says what nobody understands',
+      '{"type":"weather"}\n',
+      { firstWordMs: 40, attachMs: 60_000 },
+      /it has sent no "attach" within 0\.04 s$/,
+    ],
+  ];
+  for (const [what, says, deadlines, problem] of silent) {
+    it(`does not keep its only place for whoever ${what}`, { timeout }, async () => {
+      const all = await lab(10_000, deadlines);
+      await silentPeer(all, says);
+      const warnings = all.log.filter(({ level }) => level === 40).map(({ msg }) => msg);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0]!, problem);
+      const next = await ScriptedHelper.attach(all.path);
+      await until(() => all.probe.ledger.helpers.at(-1)?.state === 'attached', 'the next helper');
+      // Who has attached is no more in a hurry: another one's time runs out meanwhile.
+      await silentPeer(await lab(10_000, deadlines), says);
+      next.end();
+      await next.gone();
+      assert.equal(all.log.filter(({ level }) => level === 40).length, 1);
+    });
+  }
+
+  it('waits longer for a helper that has said that it is starting', { timeout }, async () => {
+    const deadlines = { firstWordMs: 50, attachMs: 60_000 };
+    const all = await lab(10_000, deadlines);
+    const socket = net.connect(all.path);
+    after(() => socket.destroy());
+    let closed = false;
+    socket.on('close', () => (closed = true));
+    socket.resume();
+    socket.write('{"type":"starting"}\n');
+    await until(() => all.log.length > 0, 'the connection');
+    // Somebody who has come later and says nothing is cut off sooner.
+    await silentPeer(await lab(10_000, deadlines), '');
+    assert.equal(closed, false);
+    socket.write(`${ATTACH}\n`);
+    await until(() => all.probe.ledger.helpers.length === 1, 'the helper');
+    assert.ok(all.log.every(({ level }) => level < 40));
+  });
 
   it('forgets the sockets of nobody', { timeout }, async () => {
     const all = await lab();

@@ -188,6 +188,24 @@ describe('reconciliation with a falsified recording', () => {
     assert.deepEqual(without('detach'), ['no_detach']);
   });
 
+  it('takes no side when a backend has not read all, and no record tells of its end', () => {
+    const played = play(conversation(C(c.query('select 1')), S(...answer), C(c.terminate())), [0])!;
+    const lines = tell(played, { pieces: [1] });
+    const last = lines.findLastIndex(
+      ({ type, sock, dir }) => type === 'run' && sock === 'backend' && dir === 'recv',
+    );
+    const endless = lines
+      .toSpliced(last, 1)
+      .filter(({ type, sock }) => type !== 'close' || sock !== 'backend');
+    assert.deepEqual(codesOf(sessionOf(judged(played, endless))), ['no_close']);
+    // Of the proxy's own sockets it is known.
+    const own = lines.findLastIndex(
+      ({ type, sock, dir }) => type === 'run' && sock === 'server' && dir === 'send',
+    );
+    const lost = lines.toSpliced(own, 1).filter(({ type, sock }) => type !== 'close' || sock !== 'server');
+    assert.ok(codesOf(sessionOf(judged(played, lost))).includes('bytes_differ'));
+  });
+
   it('notices a byte or an operation more in any figure of the recording', () => {
     fc.assert(
       fc.property(anyExact, anyLines, fc.nat(), (played, telling, choice) => {

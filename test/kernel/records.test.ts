@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { RecordReader, type RecordSink } from '../../src/kernel/record_reader.ts';
+import { EndlessLine, RecordReader, type RecordSink } from '../../src/kernel/record_reader.ts';
 import { DamagedLine, parseRecord, type ProbeRecord, UnknownSchema } from '../../src/kernel/records.ts';
 
 const README = path.join(import.meta.dirname, '..', '..', '..', 'probes', 'README.md');
@@ -140,14 +140,18 @@ describe('the reader of records', () => {
     assert.deepEqual(damages, ['3: it is no JSON', '5: it is no JSON']);
   });
 
-  it('keeps nothing of a line that never ends', () => {
+  it('gives up a line that does not end as soon as it is too long, and names it', () => {
+    const mib = 1024 * 1024;
+    const endless = (error: unknown): boolean =>
+      error instanceof EndlessLine && error.message.startsWith('line 2 has more than 1048576 characters');
+    const whole = Buffer.from(`${line(7)}\n${'x'.repeat(mib + 1)}\n`);
+    assert.throws(() => readAll([whole]), endless);
     const kept = new Kept();
     const reader = new RecordReader(kept);
-    // Together more than the longest string that there can be.
-    const mib = Buffer.alloc(1024 * 1024, 'x');
-    for (let times = 0; times < 600; times += 1) reader.read(mib);
-    reader.read(Buffer.from(`\n${line(7)}\n`));
-    assert.deepEqual(kept.damages, ['1: it has more than 65536 characters']);
-    assert.equal(kept.records.length, 1);
+    reader.read(Buffer.from(`${line(7)}\n${'x'.repeat(mib)}`));
+    assert.throws(() => reader.read(Buffer.from('x')), endless);
+    assert.deepEqual([kept.records.length, kept.damages], [1, []]);
+    // As long as it may be it is only damaged.
+    assert.deepEqual(readAll([Buffer.from('x'.repeat(mib))]).damages, ['1: it is no JSON']);
   });
 });

@@ -48,8 +48,12 @@ test('an address of another machine is an error', { timeout }, async () => {
 });
 
 test('a directory that does not exist is named as the cause', { timeout }, async () => {
-  const error = await failure({ path: `${socketPath()}/no/such/.s.PGSQL.5432` });
-  assert.match(error.message, /no such directory/);
+  const directory = `${socketPath()}/no/such`;
+  const error = await failure({ path: `${directory}/.s.PGSQL.5432` });
+  assert.ok(
+    error.message.endsWith(`: there is no directory ${directory}; make it or choose another path`),
+    error.message,
+  );
 });
 
 test('a path that leads through a file, or in a circle, is an error of listening', { timeout }, async () => {
@@ -65,14 +69,26 @@ test('too long a path is an error', { timeout }, async () => {
   assert.equal((await failure({ path: socketPath('x'.repeat(200)) })).code, 'ENAMETOOLONG');
 });
 
-test('a file or directory in place of the socket is left alone', { timeout }, async () => {
+test('a file, directory or link in place of the socket is named and left alone', { timeout }, async () => {
   const file = socketPath('file');
   writeFileSync(file, 'precious');
-  assert.equal((await failure({ path: file })).code, 'EADDRINUSE');
-  assert.ok(statSync(file).isFile());
   const directory = socketPath('directory');
   mkdirSync(directory);
-  assert.equal((await failure({ path: directory })).code, 'EADDRINUSE');
+  const link = socketPath('link');
+  symlinkSync('/nowhere/at/all', link);
+  for (const [path, what] of [
+    [file, 'a file'],
+    [directory, 'a directory'],
+    [link, 'a symbolic link'],
+  ] as const) {
+    const { code, message } = await failure({ path });
+    assert.equal(code, 'EADDRINUSE');
+    assert.ok(
+      message.endsWith(`: ${what} is there, and no socket; remove it or choose another path`),
+      message,
+    );
+  }
+  assert.ok(statSync(file).isFile());
 });
 
 test(

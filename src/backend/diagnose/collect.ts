@@ -39,10 +39,15 @@ export async function collectFacts(pid: number, options: CollectOptions): Promis
   const files = new ProcFiles(pid);
   const stat = await readStat(files);
   if (stat === null) return { kind: isThere(pid) ? 'hidden' : 'gone', pid, name: null };
-  const title = parseProcessTitle(valueOf(await files.text('cmdline')) ?? '');
+  const commandLine = valueOf(await files.text('cmdline')) ?? '';
+  const title = parseProcessTitle(commandLine);
   // A zombie has no command line any more.
   const isBackend = BACKEND_NAMES.has(stat.name) && (title !== null || 'ZX'.includes(stat.state));
-  if (!isBackend) return { kind: 'not_a_backend', pid, name: stat.name };
+  if (!isBackend) {
+    // No title, and no zombie: no other process of the server's has its command line.
+    const isPostmaster = BACKEND_NAMES.has(stat.name) && commandLine !== '';
+    return { kind: isPostmaster ? 'postmaster' : 'not_a_backend', pid, name: stat.name };
+  }
 
   const startedAtMs = await startOf(stat);
   // Before anything is done to it: a pid is given anew once its process has ended.

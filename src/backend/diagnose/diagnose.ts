@@ -12,7 +12,7 @@ export class NoProcError extends Error {
 }
 
 /** The verdicts that say nothing about a backend: it could not be looked at. */
-const NO_VERDICT = new Set(['gone', 'hidden', 'not_a_backend', 'another', 'undetermined']);
+const NO_VERDICT = new Set(['gone', 'hidden', 'postmaster', 'not_a_backend', 'another', 'undetermined']);
 
 /** Whether it says what is the matter with a backend. */
 export function isVerdict({ verdict }: DiagnosisRecord): boolean {

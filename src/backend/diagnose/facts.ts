@@ -46,7 +46,7 @@ export interface BackendFacts {
 
 /** There is nothing to find out. */
 export interface NoBackend {
-  readonly kind: 'gone' | 'hidden' | 'not_a_backend' | 'another';
+  readonly kind: 'gone' | 'hidden' | 'postmaster' | 'not_a_backend' | 'another';
   readonly pid: number;
   /** Of the program, where there is one. */
   readonly name: string | null;

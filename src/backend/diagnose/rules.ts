@@ -228,8 +228,10 @@ export const RULES: readonly Rule[] = [
         evidence.waitType === null &&
         evidence.mostly('S') &&
         !evidence.inCall(...FILE_CALLS)),
-    says: (evidence) => `It is a process of the server's own, and waits for work${ofKind(evidence)}.`,
-    advises: () => 'Nothing is to be done.',
+    says: (evidence) =>
+      `It is ${evidence.ownProcess === null ? "a process of the server's own" : `the server's ${evidence.ownProcess}`}, and waits for work${ofKind(evidence)}.`,
+    advises: () =>
+      'Nothing is to be done. It runs no statement of a client; that of a session has its pid in pg_stat_activity.',
   },
   {
     verdict: 'waits_for_io',
@@ -288,6 +290,12 @@ const NO_BACKEND: Readonly<Record<NoBackend['kind'], (facts: NoBackend) => Omit<
   hidden: ({ pid }) => ({
     sentence: `There is a process ${pid}, but this user may not look at it (/proc is mounted with hidepid).`,
     advice: "Run it as root, or as the server's user.",
+  }),
+  postmaster: ({ pid }) => ({
+    sentence: `Process ${pid} is the postmaster, which starts all processes of a PostgreSQL server and runs no statement.`,
+    advice:
+      `Diagnose one of its children: ps --ppid ${pid} names them, pg_stat_activity says which one runs what. ` +
+      'Signals to the postmaster stop the server.',
   }),
   not_a_backend: ({ pid, name }) => ({
     sentence: `Process ${pid} (${name ?? 'without a name'}) is no PostgreSQL backend.`,

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { REPORT_SCHEMA } from '../../report/model.ts';
-import { describeError } from '../../run/describe_error.ts';
+import { parseReport, REPORT, unreadable } from '../../run/input_file.ts';
 
 /** A report does not lead to a backend. */
 export class SessionBackendError extends Error {
@@ -21,7 +20,8 @@ export interface SessionBackend {
 /**
  * Finds the backend of a session in a JSON report.
  *
- * @throws {SessionBackendError} when the file is no such report, or its session has no backend (any more)
+ * @throws {InputFileError} when the file is no such report
+ * @throws {SessionBackendError} when its session has no backend (any more)
  */
 export async function sessionBackend(session: number, reportFile: string): Promise<SessionBackend> {
   const report = await readReport(reportFile);
@@ -40,20 +40,11 @@ export async function sessionBackend(session: number, reportFile: string): Promi
 }
 
 async function readReport(file: string): Promise<Record<string, unknown>> {
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new SessionBackendError(
-      error instanceof SyntaxError
-        ? `${file} is no JSON report: start the proxy with --report json`
-        : `cannot read the report: ${describeError(error)}`,
-      error,
-    );
+    return { ...parseReport(file, await readFile(file, 'utf8')) };
+  } catch (cause) {
+    throw unreadable(file, REPORT, cause);
   }
-  if (!isRecord(parsed) || parsed['schema'] !== REPORT_SCHEMA)
-    throw new SessionBackendError(`${file} is no report of pgnetflow: its schema is not ${REPORT_SCHEMA}`);
-  return parsed;
 }
 
 function listIn(record: Record<string, unknown>, name: string): Record<string, unknown>[] {

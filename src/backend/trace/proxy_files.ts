@@ -1,8 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import type { StatementLogRecord } from '../../export/statement_log.ts';
-import { REPORT_SCHEMA, type ReportRecord, type StatementRecord } from '../../report/model.ts';
+import type { ReportRecord, StatementRecord } from '../../report/model.ts';
+import {
+  InputFileError,
+  type InputKind,
+  notWanted,
+  parseReport,
+  REPORT,
+  STATEMENT_LOG,
+  unreadable,
+} from '../../run/input_file.ts';
 import type { ProxySession, ProxyStatement } from './proxy_statements.ts';
-import { TraceError } from './trace_error.ts';
 
 /** What a proxy's files say of its sessions. */
 export interface ProxyBooks {
@@ -13,20 +21,12 @@ export interface ProxyBooks {
 /**
  * Reads a proxy's JSON report.
  *
- * @throws {TraceError} `TRACE_BAD_REPORT`
+ * @throws {InputFileError}
  */
 export async function readReport(file: string): Promise<ProxyBooks> {
-  const text = await readText(file);
-  let report: Partial<ReportRecord>;
-  try {
-    report = JSON.parse(text);
-  } catch (cause) {
-    throw badFile(file, 'is no JSON; write it with --report json --report-file', cause);
-  }
-  if (report.schema !== REPORT_SCHEMA || report.sessions === undefined) {
-    throw badFile(file, `is no report of pgnetflow (its schema is not ${REPORT_SCHEMA})`);
-  }
+  const report: Partial<ReportRecord> = parseReport(file, await readText(file, REPORT));
   const { sessions } = report;
+  if (sessions === undefined) throw new InputFileError(file, 'it has no list of sessions');
   return {
     sessions: sessions.map((session) => ({
       id: session.id,
@@ -42,15 +42,16 @@ export async function readReport(file: string): Promise<ProxyBooks> {
 /**
  * Reads a proxy's statement log. A last line that is still being written is left out.
  *
- * @throws {TraceError} `TRACE_BAD_REPORT`
+ * @throws {InputFileError}
  */
 export async function readStatementLog(file: string): Promise<ProxyBooks> {
-  const lines = (await readText(file)).split('\n').slice(0, -1);
+  const text = await readText(file, STATEMENT_LOG);
+  const lines = text.split('\n').slice(0, -1);
   const records = lines.map((line, at): StatementLogRecord => {
     try {
       return JSON.parse(line);
-    } catch (cause) {
-      throw badFile(file, `line ${at + 1} is no JSON: it is no statement log`, cause);
+    } catch {
+      throw notWanted(file, STATEMENT_LOG, text, `line ${at + 1} is no JSON`);
     }
   });
   const sessions = new Map<number, ProxySession>();
@@ -74,14 +75,10 @@ function proxyStatement(
   return [{ backendPid, session, seq, query, startedUs, endedUs }];
 }
 
-async function readText(file: string): Promise<string> {
+async function readText(file: string, wanted: InputKind): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw badFile(file, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unreadable(file, wanted, cause);
   }
-}
-
-function badFile(file: string, problem: string, cause?: unknown): TraceError {
-  return new TraceError('TRACE_BAD_REPORT', `cannot use ${file}: ${problem}`, { cause });
 }

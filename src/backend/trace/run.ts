@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import os from 'node:os';
 import { createInterface } from 'node:readline';
+import { FSYNC_RECORDS, notWanted, unreadable } from '../../run/input_file.ts';
 import { Signals } from '../../run/signals.ts';
 import type { TraceSettings } from '../../settings/trace_settings.ts';
 import { UsageError } from '../../settings/usage_error.ts';
@@ -14,7 +15,7 @@ import { InOrder } from './in_order.ts';
 import { TransientPaths } from './paths.ts';
 import { type ProxyBooks, readReport, readStatementLog } from './proxy_files.ts';
 import { ProxyStatements } from './proxy_statements.ts';
-import type { TraceRecord } from './record.ts';
+import { FSYNC_SCHEMA, type TraceRecord } from './record.ts';
 import { ServerStatistics } from './server_counts.ts';
 import { summarize } from './summary.ts';
 import { renderTrace } from './text.ts';
@@ -38,7 +39,7 @@ export async function traceFsync(settings: TraceSettings): Promise<void> {
   const statistics = await connect(settings, target);
   try {
     const before = (await statistics?.read()) ?? null;
-    await trace(settings, target, tracer, out);
+    if (!(await trace(settings, target, tracer, out))) return;
     const after = (await statistics?.read().catch(toldAs('the end of the trace'))) ?? null;
     await out.finish({ proxy: await proxyStatements(settings), before, after });
   } finally {
@@ -89,13 +90,16 @@ function epochUs(): number {
   return (performance.timeOrigin + performance.now()) * 1000 - steadyUs;
 }
 
-async function trace(settings: TraceSettings, target: Target, tracer: string, out: Output): Promise<void> {
+const INTERRUPTED = 'interrupted by';
+
+/** @returns false when it was interrupted before anything was traced */
+async function trace(settings: TraceSettings, target: Target, tracer: string, out: Output): Promise<boolean> {
   const signals = new Signals();
   const end = new AbortController();
   const ended = once(end.signal, 'abort');
   void signals
     .stopRequested({ dump: () => undefined, hangUp: null })
-    .then((signal) => end.abort(`interrupted by ${signal}`));
+    .then((signal) => end.abort(`${INTERRUPTED} ${signal}`));
   const attached = new AbortController();
   let hasDetached = false;
   const bpftrace = await Bpftrace.start(target, (line) => {
@@ -125,8 +129,14 @@ async function trace(settings: TraceSettings, target: Target, tracer: string, ou
     clearTimeout(timer);
     signals.release();
   }
-  if (!attached.signal.aborted) throw bpftrace.problem();
+  if (!attached.signal.aborted) {
+    const why = String(end.signal.reason);
+    if (!why.startsWith(INTERRUPTED)) throw bpftrace.problem();
+    process.stderr.write(`pgnetflow: ${why} before it had attached: nothing was traced\n`);
+    return false;
+  }
   if (!hasDetached) process.stderr.write('pgnetflow: bpftrace was killed; what it had not told is missing\n');
+  return true;
 }
 
 /** The record with what is known only here, and only now. */
@@ -201,21 +211,19 @@ async function readRecords(file: string, add: (record: TraceRecord) => void): Pr
   const input = file === '-' ? process.stdin : createReadStream(file);
   input.setEncoding('latin1');
   let count = 0;
+  let beginning = '';
   try {
     for await (const line of createInterface({ input })) {
+      if (beginning.length < 4096) beginning += `${line}\n`;
       const record = parseBpftraceLine(line) ?? parseRecordLine(Buffer.from(line, 'latin1').toString('utf8'));
       if (record === null) continue;
       count += 1;
       add(record);
     }
   } catch (cause) {
-    throw badRecords(file, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unreadable(file, FSYNC_RECORDS, cause);
   }
-  if (count === 0) throw badRecords(file, 'it has no record of pgnetflow.fsync/1');
-}
-
-function badRecords(file: string, problem: string, cause?: unknown): TraceError {
-  return new TraceError('TRACE_BAD_RECORDS', `cannot use ${file}: ${problem}`, { cause });
+  if (count === 0) throw notWanted(file, FSYNC_RECORDS, beginning, `it has no record of ${FSYNC_SCHEMA}`);
 }
 
 /** Says what is missing, and goes on without it: what was traced is not lost. */

@@ -16,12 +16,10 @@ export type TraceErrorCode =
   | 'TRACE_NOT_POSTGRES'
   /** No server, or more than one, to choose from. */
   | 'TRACE_WHICH_SERVER'
-  /** The proxy's report or statement log cannot be used, or does not know the session. */
+  /** The proxy's report or statement log does not know the session. */
   | 'TRACE_BAD_REPORT'
   /** The server that --connect names cannot be asked, or is another one. */
-  | 'TRACE_BAD_CONNECTION'
-  /** The file of records cannot be used. */
-  | 'TRACE_BAD_RECORDS';
+  | 'TRACE_BAD_CONNECTION';
 
 export class TraceError extends Error {
   override readonly name = 'TraceError';

@@ -31,6 +31,7 @@ export class BpftraceProducer implements Producer {
   readonly #order: RunOrder;
   readonly #releasing: NodeJS.Timeout;
   #maps: { past: MapEntries | null; run: MapEntries | null } = { past: null, run: null };
+  #askedMs = 0;
   #mapsArrived: (() => void) | null = null;
   #flushing: Promise<void> = Promise.resolve();
   #state: 'starting' | 'attached' | 'stopping' | 'ended' = 'starting';
@@ -90,7 +91,8 @@ export class BpftraceProducer implements Producer {
     const impatience = setTimeout(() => this.#process.signal('SIGKILL'), STOP_TIMEOUT_MS);
     await this.flush();
     clearTimeout(impatience);
-    this.#order.release(nowMs(), 0);
+    // What has not come since the maps were asked for the last time happened after that, on a socket that never rests.
+    this.#order.release(nowMs(), nowMs() - this.#askedMs);
     this.#state = 'stopping';
     await this.#process.stop('SIGKILL');
   }
@@ -98,12 +100,15 @@ export class BpftraceProducer implements Producer {
   async #flush(): Promise<void> {
     for (let attempt = 0; attempt < FLUSH_ATTEMPTS && this.#state === 'attached'; attempt++) {
       if ((await this.#readMaps()) === 0) return;
+      // A socket that does not rest is ahead of some map each time; by the second time all is here that was asked for.
+      if (attempt > 0 && this.#order.missingSince(this.#askedMs) === 0) return;
     }
   }
 
   /** @returns of how many sockets something is still on its way */
   async #readMaps(): Promise<number> {
     this.#maps = { past: null, run: null };
+    this.#askedMs = nowMs();
     const again = setInterval(() => this.#process.signal('SIGUSR1'), ASK_AGAIN_MS);
     await new Promise<void>((resolve) => {
       this.#mapsArrived = resolve;
@@ -125,6 +130,9 @@ export class BpftraceProducer implements Producer {
         break;
       case 'lost':
         this.#sink.record({ type: 'lost', count: event.count, clock_us: clockUs() });
+        break;
+      case 'batches':
+        for (const batch of event.batches) this.#order.take(batch, nowMs());
         break;
       case 'map':
         if (event.name === '@past') this.#maps.past = event.entries;

@@ -19,6 +19,12 @@ export interface Run {
   readonly lastUs: number;
 }
 
+/** Runs of one socket that follow each other. */
+export interface Batch extends Life {
+  readonly type: 'runs';
+  readonly runs: readonly Run[];
+}
+
 /** What one line of `bpftrace -f json netflow.bt` says. */
 export type BpftraceEvent =
   | { readonly type: 'begin' }
@@ -37,7 +43,8 @@ export type BpftraceEvent =
       readonly local: string;
       readonly remote: string;
     })
-  | (Life & { readonly type: 'runs'; readonly runs: readonly Run[] })
+  | Batch
+  | { readonly type: 'batches'; readonly batches: Iterable<Batch> }
   | (Life & {
       readonly type: 'close';
       readonly clockUs: number;
@@ -46,6 +53,9 @@ export type BpftraceEvent =
     })
   | { readonly type: 'lost'; readonly count: number }
   | { readonly type: 'map'; readonly name: string; readonly entries: ReadonlyMap<string, readonly number[]> };
+
+/** What is told of one socket. */
+export type SocketEvent = Extract<BpftraceEvent, Life>;
 
 /** @returns null for a line that says nothing of sockets */
 export function parseBpftraceLine(line: string): BpftraceEvent | null {
@@ -58,10 +68,13 @@ export function parseBpftraceLine(line: string): BpftraceEvent | null {
   return type === 'map' ? parseMap(data) : null;
 }
 
+const NOT_ASCII = String.raw`\uffffff`;
+
 function parseMessage(line: string): { readonly type: unknown; readonly data: unknown } | null {
   try {
     // bpftrace 0.17 writes a byte beyond ASCII as \uffffffXX.
-    const value: unknown = JSON.parse(line.replace(/\\uffffff([89a-f][0-9a-f])/g, String.raw`\u00$1`));
+    const standard = line.includes(NOT_ASCII) ? line.replaceAll(NOT_ASCII, String.raw`\u00`) : line;
+    const value: unknown = JSON.parse(standard);
     return typeof value === 'object' && value !== null && 'type' in value && 'data' in value ? value : null;
   } catch {
     return null;
@@ -106,26 +119,21 @@ function parseOpen(words: readonly string[]) {
 }
 
 function parseRuns(openedUs: number, words: readonly string[]): Run[] {
-  const [seq, count, from, other] = words.slice(0, 4).map(Number);
-  return unpackRuns(
-    openedUs,
-    seq!,
-    count!,
-    from!,
-    other!,
-    words.slice(4).map((word) => BigInt(`0x${word}`)),
-  );
+  const [seq = 0, count = 0, from = 0, other = 0, ...packed] = words.map(Number);
+  return unpackRuns(openedUs, seq, count, from, other, packed);
 }
 
-const DIR_BITS = 2n;
-const MOVED_BITS = 12n;
-const SPAN_BITS = 20n;
+const DIRS = 2 ** 2;
+const OPS = 2 ** 10;
+const SPAN = 2 ** 17;
 
 /**
- * Runs as the script packs them, newest first, put in their order.
+ * Runs as the script packs them, newest first, put in their order. The times of a socket that is older than 19 hours
+ * have more bits than a number: the last one of a run is told to some microseconds then.
  *
  * @param from where the newest begins in its direction
  * @param other where the other direction is
+ * @param packed two numbers for each run, from index `at` on
  */
 export function unpackRuns(
   openedUs: number,
@@ -133,28 +141,35 @@ export function unpackRuns(
   count: number,
   from: number,
   other: number,
-  packed: readonly bigint[],
+  packed: readonly number[],
+  at = 0,
 ): Run[] {
   const runs: Run[] = [];
   const offsets = { send: other, recv: other };
   for (let index = 0; index < count; index++) {
-    const moved = packed[2 * index]!;
-    const times = packed[2 * index + 1]!;
-    const dir = direction(Number(BigInt.asUintN(Number(DIR_BITS), moved)));
-    const bytes = Number(moved >> MOVED_BITS);
+    const moved = packed[at + 2 * index]!;
+    const times = packed[at + 2 * index + 1]!;
+    const dir = direction(moved % DIRS);
+    const bytes = bytesOf(moved);
     offsets[dir] = index === 0 ? from : offsets[dir] - bytes;
-    const firstUs = openedUs + Number(times >> SPAN_BITS);
+    const firstUs = openedUs + Math.floor(times / SPAN);
+    const ops = Math.floor(moved / DIRS) % OPS;
     runs.push({
       seq: seq - index,
       dir,
       from: offsets[dir],
       bytes,
-      ops: Number(BigInt.asUintN(Number(MOVED_BITS), moved) >> DIR_BITS),
+      ops,
       firstUs,
-      lastUs: firstUs + Number(BigInt.asUintN(Number(SPAN_BITS), times)),
+      lastUs: firstUs + (times % SPAN),
     });
   }
   return runs.toReversed();
+}
+
+/** Of a packed run. */
+export function bytesOf(moved: number): number {
+  return Math.floor(moved / (DIRS * OPS));
 }
 
 function parseClose(words: readonly string[]) {
@@ -172,8 +187,23 @@ function parseMap(data: object): BpftraceEvent | null {
   if (entry === undefined) return null;
   const [name, values]: [string, unknown] = entry;
   if (typeof values !== 'object' || values === null) return null;
+  if (name.startsWith('@full')) return { type: 'batches', batches: parseBatches(values) };
   const entries = Object.entries(values).filter((pair): pair is [string, number[]] => Array.isArray(pair[1]));
   return { type: 'map', name, entries: new Map(entries.map(([key, value]) => [kernelAddress(key), value])) };
+}
+
+/** One after the other, for they may be many: what is taken at once is soon forgotten. */
+function* parseBatches(values: object): Generator<Batch> {
+  for (const [key, value] of Object.entries(values)) {
+    const [address = '', opened, seq] = key.split(',');
+    // An entry that the script uses for itself has no address.
+    if (address === '0' || !Array.isArray(value)) continue;
+    const numbers: number[] = value;
+    const [count = 0, from = 0, other = 0] = numbers;
+    const openedUs = Number(opened);
+    const runs = unpackRuns(openedUs, Number(seq), count, from, other, numbers, 3);
+    yield { type: 'runs', sock: kernelAddress(address), openedUs, runs };
+  }
 }
 
 /** Keys of maps are printed as signed numbers. */

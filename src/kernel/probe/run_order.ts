@@ -1,10 +1,20 @@
-import { type BpftraceEvent, type Run, direction, unpackRuns } from './bpftrace_line.ts';
+import {
+  type BpftraceEvent,
+  type Run,
+  type SocketEvent,
+  bytesOf,
+  direction,
+  unpackRuns,
+} from './bpftrace_line.ts';
 import { endpointText, openedBy } from './endpoint.ts';
 import type { Filter, SocketRecord } from './record.ts';
 import { bytesRead, bytesWritten } from './stream_offsets.ts';
 
-/** A line that another one has overtaken comes with the next reading of its CPU's buffer: much sooner. */
-const PATIENCE_MS = 1000;
+/**
+ * A line that another one has overtaken comes with the next reading of its CPU's buffer, and batches are told several
+ * times a second: much sooner.
+ */
+const PATIENCE_MS = 3000;
 
 type Event<T extends BpftraceEvent['type']> = Extract<BpftraceEvent, { type: T }>;
 type Entries = Event<'map'>['entries'];
@@ -43,14 +53,20 @@ export class RunOrder {
   readonly #lives = new Map<string, Watched>();
   /** When the newest life of each address began. */
   readonly #newest = new Map<string, number>();
+  /** Names of sockets that have ended since the last rest, and since the one before. */
+  #ended = new Set<string>();
+  #endedBefore = new Set<string>();
+  #restedMs = 0;
 
   constructor(filter: Filter, emit: (record: SocketRecord) => void) {
     this.#filter = filter;
     this.#emit = emit;
   }
 
-  take(event: Exclude<BpftraceEvent, { type: 'begin' | 'lost' | 'map' }>, nowMs: number): void {
+  take(event: SocketEvent, nowMs: number): void {
     const name = lifeName(event.sock, event.openedUs);
+    // A batch is told twice when the maps are asked for.
+    if (this.#ended.has(name) || this.#endedBefore.has(name)) return;
     const watched = this.#watched(name);
     switch (event.type) {
       case 'open':
@@ -61,6 +77,7 @@ export class RunOrder {
         watched.addresses = event;
         break;
       case 'runs':
+        if (this.#tellNext(name, watched, event.runs)) return;
         hold(watched, event.runs);
         break;
       case 'close':
@@ -81,6 +98,7 @@ export class RunOrder {
       const [, seq = 0, kept = 0, openedUs = 0, dir = 0, from = 0, other = 0, bytes = 0, ...rest] = values;
       const [ops = 0, firstUs = 0, lastUs = 0] = rest;
       const name = lifeName(sock, openedUs);
+      if (this.#ended.has(name) || this.#endedBefore.has(name)) continue;
       const watched = this.#watched(name);
       if (seq >= watched.next) {
         const [newest, ...packed] = past.get(sock) ?? [];
@@ -96,8 +114,21 @@ export class RunOrder {
     return lives.filter(({ waitingSinceMs, isForgotten }) => waitingSinceMs !== null && !isForgotten).length;
   }
 
+  /** Of how many sockets something has been missing since before that time. */
+  missingSince(ms: number): number {
+    let missing = 0;
+    for (const { waitingSinceMs } of this.#lives.values())
+      if (waitingSinceMs !== null && waitingSinceMs < ms) missing += 1;
+    return missing;
+  }
+
   /** Gives up waiting for what has been missing for a second, or for all that is missing. */
   release(nowMs: number, patienceMs = PATIENCE_MS): void {
+    if (nowMs - this.#restedMs > PATIENCE_MS) {
+      this.#restedMs = nowMs;
+      this.#endedBefore = this.#ended;
+      this.#ended = new Set();
+    }
     for (const [name, watched] of this.#lives) {
       const since = watched.waitingSinceMs;
       if (since === null || nowMs - since < patienceMs) continue;
@@ -155,6 +186,7 @@ export class RunOrder {
     const { next, held, pending, close } = watched;
     if (close !== null && close.seq <= next && next > 0) {
       this.#lives.delete(name);
+      this.#ended.add(name);
       if (this.#newest.get(close.sock) === close.openedUs) this.#newest.delete(close.sock);
       const { send, recv } = offsetsOf(watched, watched.end);
       const { clockUs, tcp } = close;
@@ -166,6 +198,19 @@ export class RunOrder {
     if (watched.isForgotten) return;
     if (next > 0 && held.size === 0 && pending === null && close === null) watched.waitingSinceMs = null;
     else if (next !== nextBefore || watched.waitingSinceMs === null) watched.waitingSinceMs = nowMs;
+  }
+
+  /** Tells what is the next to be told, as a rule, without keeping it. @returns false when it is not */
+  #tellNext(name: string, watched: Watched, runs: readonly Run[]): boolean {
+    const { next, held, pending, close } = watched;
+    if (next === 0 || held.size > 0 || pending !== null || close !== null || runs[0]?.seq !== next)
+      return false;
+    for (const run of runs) {
+      this.#tellRun(name, watched, run);
+      watched.told = NOTHING_TOLD;
+    }
+    watched.next = next + runs.length;
+    return true;
   }
 
   #tellOpen(name: string, watched: Watched): void {
@@ -248,13 +293,11 @@ function unpackPast(
   kept: number,
   packed: readonly number[],
 ): Run[] {
-  const first = { moved: BigInt(packed[0] ?? 0), bytes: 0 };
-  first.bytes = Number(first.moved >> 12n);
-  const sameDirection = direction(Number(first.moved & 3n)) === pending.dir;
-  const [from, others] = sameDirection
-    ? [pending.from - first.bytes, other]
-    : [other - first.bytes, pending.from];
-  return unpackRuns(openedUs, pending.seq - 1, kept, from, others, packed.map(BigInt));
+  const [moved = 0] = packed;
+  const bytes = bytesOf(moved);
+  const sameDirection = direction(moved % 4) === pending.dir;
+  const [from, others] = sameDirection ? [pending.from - bytes, other] : [other - bytes, pending.from];
+  return unpackRuns(openedUs, pending.seq - 1, kept, from, others, packed);
 }
 
 function before(after: number | null, moved: number): number | null {

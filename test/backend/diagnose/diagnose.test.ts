@@ -228,13 +228,34 @@ describe('a backend, looked at from outside,', { skip: notLinux }, () => {
   );
 
   it('is told from a process that is none, and from one that is not there', async () => {
-    for (const pid of [process.pid, backends.server.pid]) {
-      const found = await look(pid);
-      assert.deepEqual([found.verdict, found.facts], ['not_a_backend', null]);
-    }
+    const found = await look(process.pid);
+    assert.deepEqual([found.verdict, found.facts], ['not_a_backend', null]);
     const child = spawn('true');
     await once(child, 'close');
     assert.equal((await look(child.pid!)).verdict, 'gone');
+  });
+
+  it('is told from the postmaster and the processes of the server itself, and these by name', async () => {
+    const postmaster = await look(backends.server.pid);
+    assert.deepEqual([postmaster.verdict, postmaster.facts], ['postmaster', null]);
+    assert.match(postmaster.sentence, /^Process \d+ is the postmaster/);
+    assert.match(postmaster.advice, new RegExp(`ps --ppid ${backends.server.pid} `));
+    const children = readFileSync(
+      `/proc/${backends.server.pid}/task/${backends.server.pid}/children`,
+      'utf8',
+    );
+    const named: string[] = [];
+    for (const pid of children.trim().split(' ').map(Number)) {
+      const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      const [, kind] = /^postgres: (checkpointer|background writer|walwriter)/.exec(title) ?? [];
+      if (kind === undefined) continue;
+      named.push(kind);
+      const { verdict, sentence, advice } = await look(pid);
+      // At this moment it may have something to do.
+      const says = verdict === 'background_idle' ? sentence : advice;
+      assert.ok(says.includes(`the server's ${kind}`), `${verdict}: ${sentence} ${advice}`);
+    }
+    assert.deepEqual(named.toSorted(), ['background writer', 'checkpointer', 'walwriter']);
   });
 
   it('given up amid the samples shows those that there are', async () => {

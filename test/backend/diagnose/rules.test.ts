@@ -310,7 +310,7 @@ describe('the verdict on', () => {
     assert.doesNotMatch(sentence, /of CPU in/);
   });
 
-  for (const kind of ['gone', 'hidden', 'not_a_backend', 'another'] as const) {
+  for (const kind of ['gone', 'hidden', 'postmaster', 'not_a_backend', 'another'] as const) {
     it(`what is ${kind} says so`, () => {
       const found = judge({ kind, pid: 4242, name: 'bash' });
       assert.equal(found.verdict, kind);
@@ -369,7 +369,7 @@ describe('the rules', () => {
     const table = /## VERDICTS\n([\s\S]*?)\n## /.exec(readFileSync(file, 'utf8'));
     assert.ok(table !== null);
     const documented = [...table[1]!.matchAll(/^\| `(\w+)`/gm)].map((found) => found[1]);
-    const own = ['undetermined', 'gone', 'hidden', 'not_a_backend', 'another'];
+    const own = ['undetermined', 'gone', 'hidden', 'postmaster', 'not_a_backend', 'another'];
     assert.deepEqual(documented, [...RULES.map(({ verdict }) => verdict), ...own]);
   });
 
@@ -389,7 +389,7 @@ describe("a process of the server's own", () => {
     it(`is left alone without anybody asking the server: the ${kind} that waits for work`, () => {
       const { verdict, advice } = titled(`postgres: ${kind}`, { call: CALLS.latch });
       assert.equal(verdict, 'background_idle');
-      assert.equal(advice, 'Nothing is to be done.');
+      assert.match(advice, /^Nothing is to be done\. .* pid in pg_stat_activity\.$/);
     });
 
     it(`is neither cancelled nor terminated when it works: the ${kind}`, () => {

@@ -41,9 +41,16 @@ describe("a proxy's report", () => {
   });
 
   it('must be one', async () => {
-    await assert.rejects(readReport('/nowhere/report.json'), { code: 'TRACE_BAD_REPORT', message: /ENOENT/ });
-    await assert.rejects(readReport(file('sessions by bytes')), { message: /is no JSON; write it with/ });
-    await assert.rejects(readReport(file('{"sessions": []}')), { message: /is no report of pgnetflow/ });
+    await assert.rejects(readReport('/nowhere/report.json'), {
+      code: 'PGNETFLOW_INPUT_FILE',
+      message: /report\.json: there is no such file; have one written with pgnetflow proxy --report json/,
+    });
+    await assert.rejects(readReport(file('sessions by bytes')), {
+      message: /it is not a JSON report of pgnetflow proxy: it is no JSON; have one written/,
+    });
+    await assert.rejects(readReport(file('{"sessions": []}')), {
+      message: /it is not a JSON report of pgnetflow proxy: it has no schema/,
+    });
   });
 });
 
@@ -57,7 +64,10 @@ describe("a proxy's statement log", () => {
   });
 
   it('must be one', async () => {
-    const wrong = { code: 'TRACE_BAD_REPORT', message: /line 2 is no JSON/ };
+    const wrong = {
+      code: 'PGNETFLOW_INPUT_FILE',
+      message: /it is not a statement log [^:]+: line 2 is no JSON/,
+    };
     await assert.rejects(readStatementLog(file(`${line}\nquery: commit\n`)), wrong);
   });
 });

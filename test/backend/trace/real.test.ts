@@ -1,7 +1,7 @@
 // Real servers, traced by a real bpftrace.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import pg from 'pg';
@@ -225,4 +225,32 @@ describe('what cannot be traced', { skip: bpftraceMissing }, () => {
     assert.deepEqual(told, []);
     other.child.kill();
   });
+});
+
+describe('a trace that is interrupted', { skip: bpftraceMissing }, () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it(`by ${signal} before it has attached says so, and did not fail`, async () => {
+      const server = await embeddedServer();
+      const folder = temporaryDirectory();
+      const begun = path.join(folder, 'begun');
+      // It never comes to its end with attaching, and ends like bpftrace.
+      const script = `#!/bin/sh
+[ "$1" = --version ] && { echo bpftrace v0.17.0; exit; }
+trap 'exit 0' INT TERM
+: > "${begun}"
+while :; do sleep 0.01; done
+`;
+      writeFileSync(path.join(folder, 'bpftrace'), script, { mode: 0o755 });
+      const PATH = `${folder}:${process.env['PATH']}`;
+      const command = new Command(['trace', 'fsync', '--pid', String(server.pid)], { PATH });
+      after(() => command.process.exitCode ?? command.kill('SIGKILL'));
+      await until(() => existsSync(begun), 'the tracer');
+      command.kill(signal);
+      assert.deepEqual(await command.finished(), {
+        status: 0,
+        stdout: '',
+        stderr: `pgnetflow: interrupted by ${signal} before it had attached: nothing was traced\n`,
+      });
+    });
+  }
 });

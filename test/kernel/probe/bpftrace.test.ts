@@ -223,6 +223,28 @@ describe('bpftrace', { skip: methodMissing('bpftrace') }, () => {
     reader.destroy();
   });
 
+  it('ends in the middle of conversations that do not rest, and has all up to there', async () => {
+    const conversations = await Promise.all(Array.from({ length: 5 }, () => Conversation.begin()));
+    const filter = ['--method', 'bpftrace', '--pid', String(process.pid)];
+    const probe = await startProbe(...filter);
+    const done = new AbortController();
+    const talking = conversations.map(async (conversation) => {
+      while (!done.signal.aborted) await conversation.exchange(1);
+    });
+    await until(() => conversations.every(({ client }) => client.sent.ops > 1000), 'many runs');
+    const before = conversations.map(({ client, server }) => [client.sent.ops, server.sent.ops]);
+    // Proves that nothing was lost.
+    const sums = sumsOf(await stopProbe(probe));
+    done.abort();
+    await Promise.all(talking);
+    for (const [index, { client, server }] of conversations.entries()) {
+      for (const [side, { local }] of [client, server].entries()) {
+        const told = sumOf(sums, local).send.ops;
+        assert.ok(told >= before[index]![side]!, `${told} of ${before[index]![side]} operations were told`);
+      }
+    }
+  });
+
   it('does not stay behind when the command is killed', async () => {
     const probe = await startProbe('--method', 'bpftrace', '--pid', String(process.pid));
     const children = readFileSync(`/proc/${probe.process.pid}/task/${probe.process.pid}/children`, 'utf8');

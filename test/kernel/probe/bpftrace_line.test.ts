@@ -11,13 +11,13 @@ const GOLDEN = path.join(import.meta.dirname, '..', '..', '..', '..', 'test', 'g
 const RECORDING = readFileSync(path.join(GOLDEN, 'bpftrace-0.17.jsonl'), 'utf8');
 
 describe('the output of bpftrace 0.17', () => {
-  it('becomes the records of what two sockets did: 3 bytes there, 5 and 1 back', () => {
+  it('becomes the records of what two sockets did: 3 bytes there, 5 and 1 back, then thrice 7 there and 11 back', () => {
     const records: SocketRecord[] = [];
     const order = new RunOrder({ proxyPort: null, serverPort: 5999, pid: null }, (one) => records.push(one));
     for (const line of RECORDING.split('\n')) {
       const event = parseBpftraceLine(line);
       if (event === null || event.type === 'begin' || event.type === 'lost' || event.type === 'map') continue;
-      order.take(event, 0);
+      for (const one of event.type === 'batches' ? event.batches : [event]) order.take(one, 0);
     }
     const told = (local: string) => {
       const open = records.find((one) => one.type === 'open' && one.local === local);
@@ -30,14 +30,26 @@ describe('the output of bpftrace 0.17', () => {
       ['send', 0, 5, 1],
       ['recv', 0, 3, 1],
       ['send', 5, 1, 1],
+      ['recv', 3, 7, 1],
+      ['send', 6, 11, 1],
+      ['recv', 10, 7, 1],
+      ['send', 17, 11, 1],
+      ['recv', 17, 7, 1],
+      ['send', 28, 11, 1],
     ]);
-    assert.deepEqual(told('127.0.0.1:40218'), [
-      ['send', 0, 3, 1],
+    assert.deepEqual(told('127.0.0.1:46404'), [
       ['recv', 0, 5, 1],
+      ['send', 0, 3, 1],
       ['recv', 5, 1, 1],
+      ['send', 3, 7, 1],
+      ['recv', 6, 11, 1],
+      ['send', 10, 7, 1],
+      ['recv', 17, 11, 1],
+      ['send', 17, 7, 1],
+      ['recv', 28, 11, 1],
     ]);
     const closes = records.flatMap((one) => (one.type === 'close' ? [`${one.sent} ${one.received}`] : []));
-    assert.deepEqual(closes.toSorted(), ['3 6', '6 3']);
+    assert.deepEqual(closes.toSorted(), ['24 39', '39 24']);
   });
 
   it('has the kernel’s addresses in maps as signed numbers', () => {

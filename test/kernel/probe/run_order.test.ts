@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { BpftraceEvent, Run } from '../../../src/kernel/probe/bpftrace_line.ts';
+import type { Run, SocketEvent as Line } from '../../../src/kernel/probe/bpftrace_line.ts';
 import type { SocketRecord } from '../../../src/kernel/probe/record.ts';
 import { RunOrder } from '../../../src/kernel/probe/run_order.ts';
 
-type Line = Exclude<BpftraceEvent, { type: 'begin' | 'lost' | 'map' }>;
 type Operation = readonly ['send' | 'recv', bytes: number];
 
 const FILTER = { proxyPort: null, serverPort: 5432, pid: null };
@@ -78,6 +77,10 @@ function runRecords(records: readonly SocketRecord[]) {
   );
 }
 
+function howMany(records: readonly SocketRecord[], type: SocketRecord['type']): number {
+  return records.filter((one) => one.type === type).length;
+}
+
 function expected(operations: readonly Operation[]) {
   return runsOf(operations).map(({ dir, from, bytes, ops }) => ({ dir, from, bytes, ops }));
 }
@@ -96,7 +99,7 @@ function mapsOf(sock: string, done: readonly Operation[], kept: number) {
   const waiting = before.slice(before.length - kept).toReversed();
   const packed = waiting.flatMap(({ dir, bytes, ops, firstUs, lastUs }) => [
     bytes * 4096 + ops * 4 + (dir === 'send' ? 1 : 2),
-    (firstUs - 7) * 2 ** 20 + (lastUs - firstUs),
+    (firstUs - 7) * 2 ** 17 + (lastUs - firstUs),
   ]);
   const { seq, dir, from, bytes, ops, firstUs, lastUs } = last;
   const offset = other === undefined ? 0 : other.from + other.bytes;
@@ -203,7 +206,7 @@ describe('what several CPUs tell of a socket', () => {
     assert.deepEqual(runRecords(records), expected(done));
   });
 
-  it('counts as lost when it is missing for a second, and what follows is told', () => {
+  it('counts as lost when it is missing for three seconds, and what follows is told', () => {
     const done: Operation[] = [
       ['recv', 5],
       ['send', 7],
@@ -214,15 +217,57 @@ describe('what several CPUs tell of a socket', () => {
     assert.ok(first !== undefined && third !== undefined);
     const records = ordered((order) => {
       for (const line of [open, addresses, first, fourth, close]) order.take(line!, 0);
-      order.release(999);
+      order.release(2999);
       assert.ok(second !== undefined, 'it is on its way');
-      order.release(1000);
+      order.release(3000);
     });
     assert.deepEqual(
       records.map((one) => (one.type === 'lost' ? one.count : one.type)),
       ['open', 'run', 2, 'run', 'close'],
     );
     assert.deepEqual(runRecords(records).at(-1), { dir: 'send', from: 7, bytes: 13, ops: 1 });
+  });
+
+  it('is told once, though batches are told again, of a socket that has ended, too', () => {
+    fc.assert(
+      fc.property(operations, fc.infiniteStream(fc.nat()), (done, random) => {
+        const lines = linesOf('a1', done, 6);
+        const records = ordered((order) => {
+          for (const [at, line] of lines.entries()) {
+            order.take(line, 0);
+            const again = lines[random.next().value! % (at + 1)]!;
+            if (again.type === 'runs') order.take(again, 0);
+          }
+          for (const line of lines) if (line.type === 'runs') order.take(line, 0);
+          order.release(3000);
+          order.release(6000);
+        });
+        assert.deepEqual(runRecords(records), expected(done));
+        assert.deepEqual([records.at(-1)!.type, howMany(records, 'lost')], ['close', 0]);
+      }),
+    );
+  });
+
+  it('is not waited for, nor lost, when a socket that does not rest was ahead of the maps at the end', () => {
+    const done: Operation[] = Array.from({ length: 15 }, (_, at) => [at % 2 === 0 ? 'recv' : 'send', at + 1]);
+    const [open, addresses, first, second] = linesOf('a1', done, 6);
+    const { run, past } = mapsOf('a1', done, 2);
+    const records = ordered((order) => {
+      for (const line of [open, addresses, first]) order.take(line!, 0);
+      // The second batch was full after the batches were told, and before the other maps were.
+      assert.equal(order.takeMaps(past, run, 100), 1);
+      assert.deepEqual([order.missingSince(100), order.missingSince(101)], [0, 1]);
+      // They were asked for at 99.
+      order.release(101, 101 - 99);
+    });
+    assert.deepEqual(runRecords(records), expected(done).slice(0, 6));
+    assert.equal(howMany(records, 'lost'), 0);
+    const more = ordered((order) => {
+      for (const line of [open, addresses, first]) order.take(line!, 0);
+      order.takeMaps(past, run, 100);
+      order.take(second!, 200);
+    });
+    assert.deepEqual(runRecords(more), expected(done));
   });
 
   it('tells two sockets apart that had the same address', () => {
@@ -243,7 +288,7 @@ describe('what several CPUs tell of a socket', () => {
     const again = linesOf('a1', done, 6).map((line) => ({ ...line, openedUs: 8 }));
     const records = ordered((order) => {
       for (const line of [...endless, ...again]) order.take(line, 0);
-      order.release(1000);
+      order.release(3000);
     });
     assert.deepEqual(
       records.map((one) => (one.type === 'lost' ? one.count : one.type)),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -93,13 +94,42 @@ describe('ss', { skip: methodMissing('ss') }, () => {
 
   it('ends well when the proxy goes', async () => {
     const file = path.join(temporaryDirectory(), 'probe');
-    const server = createServer((socket) => socket.once('data', () => socket.destroy())).listen(file);
+    const server = createServer((socket) => {
+      socket.on('data', (chunk) => chunk.includes('"attach"') && socket.destroy());
+    }).listen(file);
     after(() => server.close());
     await once(server, 'listening');
     const probe = await startProbe('--method', 'ss', '--pid', String(process.pid), '--to', file);
     const { status, stderr } = await probe.finished();
     assert.equal(status, 0, stderr);
     assert.match(stderr, /^pgnetflow probe: The proxy has gone/m);
+  });
+
+  it('ends soon when the reader of its pipe has gone, though there is nothing to tell', async () => {
+    const { port } = await listening();
+    const main = path.join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.js');
+    const args = `probe --method ss --server-port ${port}`;
+    // The status of the probe itself comes behind the line that head has let through.
+    const script = `{ "${process.execPath}" "${main}" ${args}; echo "status $?" >&2; } | head -n 1`;
+    const { stdout, stderr } = spawnSync('/bin/sh', ['-c', script], { encoding: 'utf8', timeout: 20_000 });
+    assert.equal(linesOf(stdout)[0]?.type, 'attach');
+    assert.match(stderr, /^status 0$/m);
+  });
+
+  it('says in a pipe that it is alive, and in a file nothing but what it has seen', async () => {
+    const { port } = await listening();
+    const probe = await startProbe('--method', 'ss', '--server-port', String(port));
+    await probe.until('stdout', /"tick"/);
+    const lines = await stopProbe(probe);
+    assert.deepEqual([...new Set(lines.map(({ type }) => type))], ['attach', 'tick', 'detach']);
+    const file = path.join(temporaryDirectory(), 'records');
+    const main = path.join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.js');
+    const script = `exec "${process.execPath}" "${main}" probe --method ss --server-port ${port} --duration 1.5 > "${file}"`;
+    assert.equal(spawnSync('/bin/sh', ['-c', script], { timeout: 20_000 }).status, 0);
+    assert.deepEqual(
+      linesOf(readFileSync(file, 'utf8')).map(({ type }) => type),
+      ['attach', 'detach'],
+    );
   });
 
   it('says why the proxy refuses it, in one line, and fails', async () => {
@@ -139,8 +169,13 @@ describe('ss', { skip: methodMissing('ss') }, () => {
   for (const [what, file, message] of [
     [
       'there is no socket',
+      path.join(import.meta.dirname, 'probe.sock'),
+      /there is no \S+\/probe\.sock: start the proxy with --probe-socket/,
+    ],
+    [
+      'there is no directory for it',
       '/nonexistent/probe',
-      /there is no \/nonexistent\/probe: start the proxy with --probe-socket/,
+      /there is no directory \/nonexistent: give --to the path of the proxy's --probe-socket/,
     ],
     ['it is a file', import.meta.filename, /is no socket|nobody listens/],
   ] as const) {
