@@ -56,7 +56,14 @@ function tls(
   [overhead_in, overhead_out]: readonly [number, number],
   [records_in, records_out]: readonly [number | null, number | null],
 ): TlsRecord {
-  return { protocol: cipher.startsWith('TLS_') ? 'TLSv1.3' : 'TLSv1.2', cipher, overhead_in, overhead_out, records_in, records_out };
+  return {
+    protocol: cipher.startsWith('TLS_') ? 'TLSv1.3' : 'TLSv1.2',
+    cipher,
+    overhead_in,
+    overhead_out,
+    records_in,
+    records_out,
+  };
 }
 
 export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {

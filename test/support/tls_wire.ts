@@ -19,11 +19,11 @@ const KEY_UPDATE = 24;
 
 export type RecordType = 'change_cipher_spec' | 'alert' | 'handshake' | 'application_data';
 
-/** One record; `plain` is null where it cannot be known (TLS 1.2). */
+/** One record. */
 export interface TlsWireRecord {
   readonly type: RecordType;
-  /** Length of its content. */
-  readonly plain: number | null;
+  /** Length of its content; of a suite without a fixed length that of its ciphertext. */
+  readonly plain: number;
 }
 
 interface RawRecord {
@@ -49,7 +49,13 @@ export async function recordedWire(to: Address): Promise<RecordedWire> {
     ...tap,
     records: (keys, cipher) => {
       const [forth, back] = [split(Buffer.concat(chunks.forth)), split(Buffer.concat(chunks.back))];
-      if (!cipher.startsWith('TLS_')) return { forth: forth.map(asSent), back: back.map(asSent) };
+      if (!cipher.startsWith('TLS_')) {
+        const asSent = ({ type, body }: RawRecord): TlsWireRecord => ({
+          type: TYPES[type]!,
+          plain: body.length - addedByTls12(cipher),
+        });
+        return { forth: forth.map(asSent), back: back.map(asSent) };
+      }
       // Type, length of the handshake message, version; then the random that names the connection in the log.
       const random = forth[0]!.body.toString('hex', 6, 38);
       const secret = (label: string): Buffer => {
@@ -85,8 +91,10 @@ function split(bytes: Buffer): RawRecord[] {
   return records;
 }
 
-function asSent({ type }: RawRecord): TlsWireRecord {
-  return { type: TYPES[type]!, plain: null };
+/** Nonce and tag (RFC 5288, RFC 7905). */
+function addedByTls12(cipher: string): number {
+  if (cipher.includes('GCM')) return 8 + 16;
+  return cipher.includes('CHACHA20') ? 16 : 0;
 }
 
 function decrypt(records: readonly RawRecord[], cipher: string, secrets: readonly Buffer[]): TlsWireRecord[] {
@@ -159,7 +167,7 @@ export function recordsOfPieces(
   records: readonly TlsWireRecord[],
   pieces: readonly number[],
 ): readonly number[] {
-  const lengths = records.flatMap(({ type, plain }) => (type === 'application_data' ? [plain!] : []));
+  const lengths = records.flatMap(({ type, plain }) => (type === 'application_data' ? [plain] : []));
   return pieces.map((bytes) => {
     let left = bytes;
     let count = 0;

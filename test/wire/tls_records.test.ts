@@ -85,10 +85,15 @@ describe('the length of TLS records', () => {
 
   it('tells nothing that the plaintext cannot fill, or does not fit into', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 100_000 }), fc.integer({ min: 0, max: 1000 }), overheads, (plain, count, overhead) => {
-        const found = recordsFromOverhead(plain, count * overhead, overhead, 'none');
-        assert.equal(found, count >= Math.ceil(plain / 16_384) && count <= plain ? count : null);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 100_000 }),
+        fc.integer({ min: 0, max: 1000 }),
+        overheads,
+        (plain, count, overhead) => {
+          const found = recordsFromOverhead(plain, count * overhead, overhead, 'none');
+          assert.equal(found, count >= Math.ceil(plain / 16_384) && count <= plain ? count : null);
+        },
+      ),
     );
   });
 });
