@@ -67,7 +67,7 @@ export const CAUSES = {
   tls_records: {
     verdict: 'explained',
     describe:
-      "TLS of pgnetflow's own: the report counts reads and writes of plaintext, the kernel those of ciphertext, and the records are told if they are known. Bytes are compared",
+      "TLS of pgnetflow's own: the report counts reads and writes of plaintext, the kernel those of ciphertext. Bytes are compared",
     text: (f) =>
       `TLS: the kernel counts ${figure(f, 'kernel')} operations on ciphertext, the report ${figure(f, 'ours')} on plaintext` +
       ('records' in f ? `, in ${figure(f, 'records')} records` : ''),

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { recordOverhead, recordsFromOverhead, recordsOfWrite } from '../wire/tls_records.ts';
+import { recordOverhead, recordsOfWrite } from '../wire/tls_records.ts';
+import { recordsSince, type TlsPosition } from './tls_position.ts';
 
 /** What TLS adds to the bytes of one leg. */
 export interface TlsFigures {
@@ -26,14 +27,6 @@ export interface TlsFigures {
   readonly recordsOut: number | null;
 }
 
-/** How far a direction has come. */
-interface Position {
-  /** Bytes of the socket. */
-  readonly socket: number;
-  readonly plain: number;
-  readonly records: number;
-}
-
 interface Write {
   readonly bytes: number;
   /** The kernel has all of it; only Node's word for it is outstanding. */
@@ -41,7 +34,7 @@ interface Write {
   readonly onTaken: () => void;
   readonly onFull: () => void;
   /** Counts of both sockets before it, for as long as it is not taken. */
-  readonly before: Position;
+  readonly before: TlsPosition;
 }
 
 /**
@@ -67,8 +60,8 @@ export class TlsChannel implements TlsFigures {
   /** Some write had to wait for another: Node may have joined it with a third. */
   #hasQueued = false;
   /** Behind the handshake, and the first records of application data. */
-  #inFrom: Position | null = null;
-  #outFrom: Position | null = null;
+  #inFrom: TlsPosition | null = null;
+  #outFrom: TlsPosition | null = null;
 
   constructor(raw: net.Socket, socket: TLSSocket, clear: { readonly in: number; readonly out: number }) {
     this.raw = raw;
@@ -137,15 +130,15 @@ export class TlsChannel implements TlsFigures {
   }
 
   get recordsIn(): number | null {
-    if (this.#reads === 0) return this.protocol === null ? null : 0;
-    return this.#recordsSince(this.#inFrom, this.#inNow, (records) => records === this.#reads);
+    if (this.#reads === 0 && this.recordOverhead !== null) return 0;
+    return recordsSince(this.#inFrom, this.#inNow, this.recordOverhead, (records) => records === this.#reads);
   }
 
   get recordsOut(): number | null {
     const now = this.#outNow;
     // There is nothing to compare a single write with.
-    if (this.#outFrom === null && !this.#hasQueued) return this.protocol === null ? null : now.records;
-    return this.#recordsSince(this.#outFrom, now, (records) => records <= now.records);
+    if (this.#outFrom === null && !this.#hasQueued && this.recordOverhead !== null) return now.records;
+    return recordsSince(this.#outFrom, now, this.recordOverhead, (records) => records <= now.records);
   }
 
   /** The figures as they stand, without the sockets that they come from. */
@@ -165,30 +158,12 @@ export class TlsChannel implements TlsFigures {
     };
   }
 
-  /**
-   * The records up to now, if what TLS has added is that of whole records and one alert at most, and the number is one
-   * that the reads or writes allow.
-   */
-  #recordsSince(
-    from: Position | null,
-    now: Position,
-    isPossible: (records: number) => boolean,
-  ): number | null {
-    if (from === null || this.recordOverhead === null) return null;
-    const plain = now.plain - from.plain;
-    const added = now.socket - from.socket - plain;
-    const since = recordsFromOverhead(plain, added, this.recordOverhead, 'one at most');
-    if (since === null) return null;
-    const records = from.records + since;
-    return isPossible(records) ? records : null;
-  }
-
-  get #inNow(): Position {
+  get #inNow(): TlsPosition {
     return { socket: this.socketIn, plain: this.#socket.bytesRead, records: this.#reads };
   }
 
   /** All that was written, whether or not it was taken. */
-  get #written(): Position {
+  get #written(): TlsPosition {
     return {
       socket: this.raw.bytesWritten,
       plain: this.#socket.bytesWritten,
@@ -196,7 +171,7 @@ export class TlsChannel implements TlsFigures {
     };
   }
 
-  get #outNow(): Position {
+  get #outNow(): TlsPosition {
     return this.#waiting?.before ?? this.#written;
   }
 

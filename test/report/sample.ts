@@ -285,6 +285,7 @@ export function sample(): ReportRecord {
   const copyOut = statement({
     seq: 2,
     kind: 'copy_out',
+    tls_records: { R: { client: 1, server: null }, S: { client: 70_103, server: 70_099 } },
     query: 'copy t to stdout',
     query_bytes: 16,
     tag: 'COPY 1000000',

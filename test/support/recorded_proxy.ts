@@ -22,7 +22,10 @@ export interface RecordedProxy {
 export interface RecordedSession {
   readonly session: SessionRecord;
   /** Records that the proxy read and wrote on a leg. */
-  records(leg: 'client' | 'server'): { readonly in: TlsWireRecord[]; readonly out: TlsWireRecord[] };
+  readonly records: (leg: 'client' | 'server') => {
+    readonly in: TlsWireRecord[];
+    readonly out: TlsWireRecord[];
+  };
 }
 
 export async function recordedProxy(

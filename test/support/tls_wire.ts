@@ -35,7 +35,10 @@ interface RawRecord {
 /** A wire that keeps what passes. */
 export interface RecordedWire extends Wiretap {
   /** The records of either direction. @param keys what `--tls-keylog` wrote */
-  records(keys: string, cipher: string): { readonly forth: TlsWireRecord[]; readonly back: TlsWireRecord[] };
+  readonly records: (
+    keys: string,
+    cipher: string,
+  ) => { readonly forth: TlsWireRecord[]; readonly back: TlsWireRecord[] };
 }
 
 export async function recordedWire(to: Address): Promise<RecordedWire> {
