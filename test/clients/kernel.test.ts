@@ -185,9 +185,8 @@ describe('the kernel', { skip }, () => {
       );
       assert.equal(kernel.verdict, kernel.causes.length === 0 ? 'ok' : 'explained', where);
       // TLS records are known on the legs that have TLS, and on no others.
-      const { counts } = kernel;
       for (const leg of ['client', 'server'] as const) {
-        const told = [counts?.R.tls_records[leg], counts?.S.tls_records[leg]];
+        const told = [kernel.counts?.R.tls_records[leg], kernel.counts?.S.tls_records[leg]];
         assert.ok(
           told.every((count) => (legs[leg] ? typeof count === 'number' && count > 0 : count === null)),
           `session ${session.id}: ${leg} ${JSON.stringify(told)}`,
