@@ -67,9 +67,10 @@ export const CAUSES = {
   tls_records: {
     verdict: 'explained',
     describe:
-      "TLS of pgnetflow's own: the report counts reads and writes of plaintext, the kernel those of TLS records. Bytes are compared",
+      "TLS of pgnetflow's own: the report counts reads and writes of plaintext, the kernel those of ciphertext. Bytes are compared",
     text: (f) =>
-      `TLS: the kernel counts ${figure(f, 'kernel')} operations on records, the report ${figure(f, 'ours')} on plaintext`,
+      `TLS: the kernel counts ${figure(f, 'kernel')} operations on ciphertext, the report ${figure(f, 'ours')} on plaintext` +
+      ('records' in f ? `, in ${figure(f, 'records')} records` : ''),
   },
   partial_writes: {
     verdict: 'explained',

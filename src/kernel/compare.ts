@@ -1,3 +1,4 @@
+import type { TlsRecord } from '../report/model.ts';
 import { type About, type Cause, cause, type CauseCode } from './causes.ts';
 import type { SocketLife } from './socket_life.ts';
 import type { Stream } from './stream.ts';
@@ -10,7 +11,8 @@ export interface Ours {
   readonly deferred: number;
   /** Bytes of writes that were not taken whole. */
   readonly undelivered: number;
-  readonly tls: boolean;
+  /** Null without TLS. */
+  readonly tls: TlsRecord | null;
 }
 
 /** When the report's figures were taken, and how well the helper kept up. */
@@ -139,7 +141,7 @@ function excessCause(
   { undelivered, tls }: Ours,
   about: About,
 ): Cause {
-  const explained = undelivered > 0 && figures.kernel - figures.ours <= mostTaken(undelivered, tls);
+  const explained = undelivered > 0 && figures.kernel - figures.ours <= mostTaken(undelivered, tls !== null);
   return explained
     ? cause('undelivered', { ...figures, undelivered }, about)
     : cause('bytes_differ', figures, about);
@@ -161,7 +163,10 @@ function compareOperations(
   { open }: Circumstances,
 ): readonly Cause[] {
   const figures = { kernel: stream.ops, ours: ours.operations };
-  if (ours.tls) return [cause('tls_records', figures, about)];
+  if (ours.tls !== null) {
+    const records = about.direction === 'in' ? ours.tls.records_in : ours.tls.records_out;
+    return [cause('tls_records', { ...figures, ...(typeof records === 'number' && { records }) }, about)];
+  }
   const complete = !stream.relative && stream.holes.length === 0 && stream.end >= ours.bytes;
   // Of an open session more may have been seen meanwhile.
   if (open && (!complete || stream.end > ours.bytes)) return [];

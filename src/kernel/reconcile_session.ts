@@ -111,7 +111,7 @@ function notSeen({ causes }: Leg): CauseCode {
 function oursOf(name: LegName, direction: 'in' | 'out', session: SessionRecord): Ours {
   const wire = session.wire[name === 'client' ? 'client' : 'server'];
   const outgoing = (direction === 'out') !== (name === 'backend');
-  const tls = wire.tls !== null;
+  const { tls } = wire;
   if (!outgoing) return { bytes: wire.bytes_in, operations: wire.reads, deferred: 0, undelivered: 0, tls };
   const undelivered = session.undelivered[name === 'client' ? 'S' : 'R'];
   return { bytes: wire.bytes_out, operations: wire.writes, deferred: wire.deferred, undelivered, tls };
@@ -174,6 +174,9 @@ function counts(session: SessionRecord, { client, server, backend }: SessionSock
     life?.helper.seesOperations === true ? life : null;
   const segments = (life: SocketLife | null, name: 'data_segs_in' | 'data_segs_out' | 'retransmits') =>
     life?.tcp?.[name] ?? null;
+  // A report that an older version has written has none.
+  const records = (leg: 'client' | 'server', direction: 'in' | 'out'): number | null =>
+    session.wire[leg].tls?.[`records_${direction}`] ?? null;
   const R: KernelCountsRecord = {
     messages: session.R.messages,
     reads: session.wire.client.reads,
@@ -181,7 +184,7 @@ function counts(session: SessionRecord, { client, server, backend }: SessionSock
     writes: session.wire.server.writes,
     kernel_writes: seen(server)?.sent.ops ?? null,
     backend_operations: seen(backend)?.received.ops ?? null,
-    tls_records: null,
+    tls_records: { client: records('client', 'in'), server: records('server', 'out') },
     segments: { client: segments(client, 'data_segs_in'), server: segments(server, 'data_segs_out') },
     // The client's own are not seen.
     retransmits: { client: null, server: segments(server, 'retransmits') },
@@ -193,7 +196,7 @@ function counts(session: SessionRecord, { client, server, backend }: SessionSock
     writes: session.wire.client.writes,
     kernel_writes: seen(client)?.sent.ops ?? null,
     backend_operations: seen(backend)?.sent.ops ?? null,
-    tls_records: null,
+    tls_records: { client: records('client', 'out'), server: records('server', 'in') },
     segments: { client: segments(client, 'data_segs_out'), server: segments(server, 'data_segs_in') },
     retransmits: { client: segments(client, 'retransmits'), server: segments(backend, 'retransmits') },
   };

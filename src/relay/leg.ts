@@ -104,7 +104,10 @@ export class Leg {
     this.#channel = channel;
     this.counters.tls = channel;
     this.#watch(socket);
-    readByEvents(socket, this.#onRead);
+    readByEvents(socket, (chunk, bytes) => {
+      channel.read();
+      return this.#onRead(chunk, bytes);
+    });
     return { socket, established: () => channel.established() };
   }
 

@@ -1,5 +1,7 @@
 import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { recordOverhead, recordsOfWrite } from '../wire/tls_records.ts';
+import { recordsSince, type TlsPosition } from './tls_position.ts';
 
 /** What TLS adds to the bytes of one leg. */
 export interface TlsFigures {
@@ -17,6 +19,12 @@ export interface TlsFigures {
    */
   readonly overheadIn: number;
   readonly overheadOut: number;
+  /** Of this, what each record of application data costs; null where that is not fixed, or not known. */
+  readonly recordOverhead: number | null;
+  /** Records of application data: those whose plaintext was passed on. Null where that is not certain. */
+  readonly recordsIn: number | null;
+  /** Those that the kernel has taken. */
+  readonly recordsOut: number | null;
 }
 
 interface Write {
@@ -26,8 +34,7 @@ interface Write {
   readonly onTaken: () => void;
   readonly onFull: () => void;
   /** Counts of both sockets before it, for as long as it is not taken. */
-  readonly socketOut: number;
-  readonly plainOut: number;
+  readonly before: TlsPosition;
 }
 
 /**
@@ -39,12 +46,22 @@ interface Write {
 export class TlsChannel implements TlsFigures {
   protocol: string | null = null;
   cipher: string | null = null;
+  recordOverhead: number | null = null;
   readonly raw: net.Socket;
   readonly #socket: TLSSocket;
   /** What passed in the clear before. */
   readonly #clear: { readonly in: number; readonly out: number };
   /** Writes that Node has not called back for, the oldest first. */
   readonly #writes: Write[] = [];
+  /** Pieces of plaintext that were passed on: OpenSSL hands over a record at a time, and so does Node. */
+  #reads = 0;
+  /** Records that the writes become, unless Node joins two of them. */
+  #recordsWritten = 0;
+  /** Some write had to wait for another: Node may have joined it with a third. */
+  #hasQueued = false;
+  /** Behind the handshake, and the first records of application data. */
+  #inFrom: TlsPosition | null = null;
+  #outFrom: TlsPosition | null = null;
 
   constructor(raw: net.Socket, socket: TLSSocket, clear: { readonly in: number; readonly out: number }) {
     this.raw = raw;
@@ -56,6 +73,17 @@ export class TlsChannel implements TlsFigures {
   established(): void {
     this.protocol = this.#socket.getProtocol();
     this.cipher = this.#socket.getCipher().name;
+    this.recordOverhead = recordOverhead(this.protocol, this.cipher);
+  }
+
+  /** A piece of plaintext is passed on. */
+  read(): void {
+    this.#reads += 1;
+    if (this.#reads > 1) return;
+    // In the next turn all that was read with it has been decrypted.
+    setImmediate(() => {
+      if (this.#socket.readableLength === 0) this.#inFrom = this.#inNow;
+    });
   }
 
   /**
@@ -67,16 +95,13 @@ export class TlsChannel implements TlsFigures {
    * @param onFull the kernel does not take it: called at most once, before `onTaken`
    */
   write(chunk: Buffer, onTaken: () => void, onFull: () => void): boolean {
-    const { raw } = this;
-    const write = {
-      bytes: chunk.length,
-      taken: false,
-      onTaken,
-      onFull,
-      socketOut: raw.bytesWritten,
-      plainOut: this.#socket.bytesWritten,
-    };
+    const before = this.#written;
+    const write = { bytes: chunk.length, taken: false, onTaken, onFull, before };
     const alone = this.#writes.length === 0;
+    if (!alone) this.#hasQueued = true;
+    // Node is done with the first write, and so with the handshake.
+    else if (this.#outFrom === null && before.records > 0) this.#outFrom = before;
+    this.#recordsWritten += recordsOfWrite(chunk.length);
     this.#writes.push(write);
     // A copy: Node keeps the chunk while another write is under way, and the reader's buffer is used again.
     this.#socket.write(Buffer.from(chunk), this.#called);
@@ -91,7 +116,7 @@ export class TlsChannel implements TlsFigures {
   }
 
   get socketOut(): number {
-    return this.#waiting?.socketOut ?? this.raw.bytesWritten;
+    return this.#waiting?.before.socket ?? this.raw.bytesWritten;
   }
 
   get overheadIn(): number {
@@ -100,14 +125,54 @@ export class TlsChannel implements TlsFigures {
   }
 
   get overheadOut(): number {
-    const plain = this.#waiting?.plainOut ?? this.#socket.bytesWritten;
-    return this.socketOut - this.#clear.out - plain;
+    const { socket, plain } = this.#outNow;
+    return socket - this.#clear.out - plain;
+  }
+
+  get recordsIn(): number | null {
+    if (this.#reads === 0 && this.recordOverhead !== null) return 0;
+    return recordsSince(this.#inFrom, this.#inNow, this.recordOverhead, (records) => records === this.#reads);
+  }
+
+  get recordsOut(): number | null {
+    const now = this.#outNow;
+    // There is nothing to compare a single write with.
+    if (this.#outFrom === null && !this.#hasQueued && this.recordOverhead !== null) return now.records;
+    return recordsSince(this.#outFrom, now, this.recordOverhead, (records) => records <= now.records);
   }
 
   /** The figures as they stand, without the sockets that they come from. */
   figures(): TlsFigures {
     const { protocol, cipher, socketIn, socketOut, overheadIn, overheadOut } = this;
-    return { protocol, cipher, socketIn, socketOut, overheadIn, overheadOut };
+    const { recordOverhead: perRecord, recordsIn, recordsOut } = this;
+    return {
+      protocol,
+      cipher,
+      socketIn,
+      socketOut,
+      overheadIn,
+      overheadOut,
+      recordOverhead: perRecord,
+      recordsIn,
+      recordsOut,
+    };
+  }
+
+  get #inNow(): TlsPosition {
+    return { socket: this.socketIn, plain: this.#socket.bytesRead, records: this.#reads };
+  }
+
+  /** All that was written, whether or not it was taken. */
+  get #written(): TlsPosition {
+    return {
+      socket: this.raw.bytesWritten,
+      plain: this.#socket.bytesWritten,
+      records: this.#recordsWritten,
+    };
+  }
+
+  get #outNow(): TlsPosition {
+    return this.#waiting?.before ?? this.#written;
   }
 
   /** The oldest write that the kernel has not taken. */
@@ -123,7 +188,7 @@ export class TlsChannel implements TlsFigures {
     const handle: unknown = Reflect.get(this.raw, '_handle');
     if (typeof handle !== 'object' || handle === null) return false;
     const queued: unknown = Reflect.get(handle, 'writeQueueSize');
-    return queued === 0 && this.raw.bytesWritten - write.socketOut > write.bytes;
+    return queued === 0 && this.raw.bytesWritten - write.before.socket > write.bytes;
   }
 
   readonly #called = (error?: Error | null): void => {

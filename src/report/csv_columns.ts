@@ -75,6 +75,19 @@ function tlsColumns(leg: 'client' | 'server'): CsvColumn[] {
   ];
 }
 
+/** Records of application data in the whole session. */
+function recordColumns(leg: 'client' | 'server'): CsvColumn[] {
+  const of = (direction: 'in' | 'out', what: string): CsvColumn =>
+    ofSession(
+      `${leg}_tls_records_${direction}`,
+      COUNT,
+      `TLS records of application data ${what} the ${leg}, in the whole session: the same in each of its rows; ` +
+        'empty where not known',
+      ({ wire }) => wire[leg].tls?.[`records_${direction}`] ?? null,
+    );
+  return [of('in', 'read from'), of('out', 'written to')];
+}
+
 /** The columns of the CSV report, in their order. */
 export const CSV_COLUMNS: readonly CsvColumn[] = [
   ofSession('session', 'id', 'the session; empty for sessions that were not kept', ({ id }) => id),
@@ -242,5 +255,31 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
     COUNT,
     "the PostgreSQL backend's writes, likewise",
     ({ kernel }) => kernel?.backend?.S.operations ?? null,
+  ),
+  ...recordColumns('client'),
+  ...recordColumns('server'),
+  ofStatement(
+    'tls_records_R_client',
+    COUNT,
+    'TLS records of application data in which the client sent the statement; empty where not known',
+    ({ tls_records }) => tls_records?.R.client ?? null,
+  ),
+  ofStatement(
+    'tls_records_R_server',
+    COUNT,
+    'those in which it went to the server',
+    ({ tls_records }) => tls_records?.R.server ?? null,
+  ),
+  ofStatement(
+    'tls_records_S_client',
+    COUNT,
+    'those in which the client got the answer',
+    ({ tls_records }) => tls_records?.S.client ?? null,
+  ),
+  ofStatement(
+    'tls_records_S_server',
+    COUNT,
+    'those in which the server sent the answer',
+    ({ tls_records }) => tls_records?.S.server ?? null,
   ),
 ];

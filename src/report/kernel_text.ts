@@ -17,7 +17,7 @@ export function kernelRemarks({ verdict, causes, counts }: SessionKernelRecord):
     );
   }
   const name = verdict === 'mismatch' ? 'kernel MISMATCH' : `kernel ${verdict}`;
-  if (counts !== null) remarks.push(...segmentRemarks(counts));
+  if (counts !== null) remarks.push(...recordRemarks(counts), ...segmentRemarks(counts));
   for (const { code, leg, direction, text } of causes) {
     // That nobody counted is no remark.
     if (code === 'no_helper') continue;
@@ -25,6 +25,18 @@ export function kernelRemarks({ verdict, causes, counts }: SessionKernelRecord):
     remarks.push(escapeLine(`${name}: ${where === '' ? '' : `${where}: `}${text}`));
   }
   return remarks;
+}
+
+/** TLS records that pgnetflow read and wrote on each leg, where they are known. */
+function recordRemarks({ R, S }: NonNullable<SessionKernelRecord['counts']>): string[] {
+  const legs = [
+    ['client', R.tls_records.client, S.tls_records.client],
+    ['server', S.tls_records.server, R.tls_records.server],
+  ] as const;
+  const known = legs.filter(([, into, outOf]) => into !== null || outOf !== null);
+  if (known.length === 0) return [];
+  const told = known.map(([leg, into, outOf]) => `${leg} ${into ?? '-'} in, ${outOf ?? '-'} out`);
+  return [`TLS records: ${told.join('; ')}`];
 }
 
 /** Segments that pgnetflow's kernel sent and received on each leg, where the method knows them. */

@@ -30,6 +30,16 @@ export interface TlsRecord {
   /** Of the leg's `bytes_in`: neither protocol bytes nor `own_in`. */
   overhead_in: number;
   overhead_out: number;
+  /** Records of application data whose plaintext was passed on; null where their number is not certain. */
+  records_in: number | null;
+  /** Those that the kernel has taken. */
+  records_out: number | null;
+}
+
+/** Records of application data on each leg; null without TLS of our own, and where their number is not certain. */
+export interface TlsRecordsRecord {
+  client: number | null;
+  server: number | null;
 }
 
 export interface LegRecord {
@@ -136,7 +146,7 @@ export interface KernelCountsRecord {
   kernel_writes: number | null;
   /** Of the PostgreSQL backend: its reads of R, its writes of S. */
   backend_operations: number | null;
-  tls_records: number | null;
+  tls_records: TlsRecordsRecord;
   /** TCP data segments on each leg, and those of them that were sent again. */
   segments: { client: number | null; server: number | null };
   retransmits: { client: number | null; server: number | null };
@@ -243,6 +253,8 @@ export interface StatementRecord {
    * the stream, more than one range when bytes of others stand between. Null where that is not known.
    */
   stream: { R: RangeRecord[] | null; S: RangeRecord[] | null };
+  /** Null where they are not known: without TLS, and when the statement was not alone on its session. */
+  tls_records: { R: TlsRecordsRecord; S: TlsRecordsRecord } | null;
   /** What the kernel's own count says of it; null until it has been asked. */
   kernel: StatementKernelRecord | null;
   time: TimeRecord;

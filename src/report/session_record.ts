@@ -118,6 +118,7 @@ export function statementRecord(
     R: flowRecord(statement.R),
     S: flowRecord(statement.S),
     stream: streamRecord(statement, server),
+    tls_records: tlsRecordsRecord(statement),
     kernel: null,
     time: timeRecord(statement, clock),
   };
@@ -129,6 +130,15 @@ function streamRecord(statement: Statement, server: LegTotals): StatementRecord[
     return { R: ranges(statement, 'R', server.ownOut), S: ranges(statement, 'S', server.ownIn) };
   const { onSocket } = statement;
   return onSocket === null ? { R: null, S: null } : { R: [[...onSocket.R]], S: [[...onSocket.S]] };
+}
+
+function tlsRecordsRecord({ tlsRecords }: Statement): StatementRecord['tls_records'] {
+  if (tlsRecords === null) return null;
+  const { client, server } = tlsRecords;
+  return {
+    R: { client: client?.in ?? null, server: server?.out ?? null },
+    S: { client: client?.out ?? null, server: server?.in ?? null },
+  };
 }
 
 function ranges(statement: Statement, direction: 'R' | 'S', before: number): RangeRecord[] | null {
@@ -198,6 +208,14 @@ function legRecord(leg: LegTotals): LegRecord {
   };
 }
 
-function tlsRecord({ protocol, cipher, overheadIn, overheadOut }: TlsTotals): TlsRecord {
-  return { protocol, cipher, overhead_in: overheadIn, overhead_out: overheadOut };
+function tlsRecord(tls: TlsTotals): TlsRecord {
+  const { protocol, cipher, overheadIn, overheadOut, recordsIn, recordsOut } = tls;
+  return {
+    protocol,
+    cipher,
+    overhead_in: overheadIn,
+    overhead_out: overheadOut,
+    records_in: recordsIn,
+    records_out: recordsOut,
+  };
 }

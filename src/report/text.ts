@@ -53,6 +53,8 @@ const LEG_COLUMNS: readonly Column<SecureLeg>[] = [
   { name: 'cipher', align: 'left', cell: ({ tls }) => tls.cipher ?? '-' },
   { name: 'in', align: 'right', cell: ({ tls }) => formatBytes(tls.overhead_in) },
   { name: 'out', align: 'right', cell: ({ tls }) => formatBytes(tls.overhead_out) },
+  { name: 'records-in', align: 'right', cell: ({ tls }) => String(tls.records_in ?? '-') },
+  { name: 'records-out', align: 'right', cell: ({ tls }) => String(tls.records_out ?? '-') },
 ];
 
 const STATEMENT_COLUMNS: readonly Column<Placed>[] = [

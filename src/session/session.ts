@@ -8,6 +8,7 @@ import { Replies, type ServerFacts } from './replies.ts';
 import { Requests } from './requests.ts';
 import { Statement } from './statement.ts';
 import type { StatementBudget } from './statement_budget.ts';
+import { positionOf, recordsBetween, type SocketPosition } from './tls_records.ts';
 
 /** A TCP address, or the path of a Unix-domain socket with port 0. */
 export interface Endpoint {
@@ -27,6 +28,12 @@ export interface TlsTotals {
   /** What of these is neither in the clear nor plaintext. */
   readonly overheadIn: number;
   readonly overheadOut: number;
+  /** Of this, what each record of application data costs; null where that is not fixed, or not known. */
+  readonly recordOverhead: number | null;
+  /** Records of application data: those whose plaintext was passed on. Null where that is not certain. */
+  readonly recordsIn: number | null;
+  /** Those that the kernel has taken. */
+  readonly recordsOut: number | null;
 }
 
 /** `off`: what passes is relayed unread and is `opaque`, so that there are no statements. */
@@ -128,8 +135,8 @@ export class Session {
   #idleSince = 0;
   #clientStalledSince = 0;
   #serverStalledSince = 0;
-  /** Where the streams stood when the server last owed nothing, if TLS is on its socket. */
-  #restedAt: StreamPositions | null = null;
+  /** Where the streams stood when the server last owed nothing, if TLS is on either socket. */
+  #restedAt: Positions | null = null;
 
   constructor(id: number, client: Endpoint, limits: SessionLimits, observer: SessionObserver, now: number) {
     this.id = id;
@@ -207,7 +214,7 @@ export class Session {
 
   handedToClient(now: number): void {
     const finished = this.#replies.takeFinished();
-    if (this.wire.server.tls !== null) this.#locate(this.wire.server.tls, finished);
+    if (this.wire.server.tls !== null || this.wire.client.tls !== null) this.#locate(finished);
     this.#closeAll(finished, now);
     if (this.#idleSince === 0 && this.#conversation.queue.empty) this.#idleSince = now;
   }
@@ -421,13 +428,15 @@ export class Session {
    * Where a statement's bytes stand among those of TLS can be told when it was alone: nothing was owed before it, and
    * nothing is behind it.
    */
-  #locate(tls: TlsTotals, finished: readonly Statement[]): void {
+  #locate(finished: readonly Statement[]): void {
     if (!this.#conversation.queue.empty) return;
+    const { client, server } = this.wire;
     const before = this.#restedAt;
-    const at: StreamPositions = {
+    const at: Positions = {
       R: this.#requests.position,
       S: this.#replies.position,
-      socket: { R: tls.socketOut, S: tls.socketIn },
+      client: positionOf(client.tls),
+      server: positionOf(server.tls),
     };
     this.#restedAt = at;
     const [statement] = finished;
@@ -435,9 +444,14 @@ export class Session {
     const { R, S } = statement;
     const alone = R.from === before.R && R.to === at.R && S.from === before.S && S.to === at.S;
     if (!alone) return;
+    statement.tlsRecords = {
+      client: recordsBetween(before.client, at.client, client.tls, { in: R, out: S }),
+      server: recordsBetween(before.server, at.server, server.tls, { in: S, out: R }),
+    };
+    if (before.server === null || at.server === null) return;
     statement.onSocket = {
-      R: [before.socket.R, at.socket.R],
-      S: [before.socket.S, at.socket.S],
+      R: [before.server.out, at.server.out],
+      S: [before.server.in, at.server.in],
     };
   }
 
@@ -462,11 +476,12 @@ export class Session {
   }
 }
 
-/** Offsets in the protocol streams, and those of the server's socket that correspond to them. */
-interface StreamPositions {
+/** Offsets in the protocol streams, and those of the sockets below TLS that correspond to them. */
+interface Positions {
   readonly R: number;
   readonly S: number;
-  readonly socket: { readonly R: number; readonly S: number };
+  readonly client: SocketPosition | null;
+  readonly server: SocketPosition | null;
 }
 
 /** Entries of the expectation queue, each some hundred bytes, beyond which a client has to wait. */

@@ -1,5 +1,6 @@
 import type { QueryText } from '../wire/frontend_bodies.ts';
 import { Account, type Flow } from './account.ts';
+import type { TlsRecordCounts } from './tls_records.ts';
 
 export type StatementKind =
   'query' | 'execute' | 'copy_in' | 'copy_out' | 'copy_both' | 'function' | 'prepare';
@@ -83,6 +84,9 @@ export class Statement extends Account {
 
   /** Where its bytes stand in the streams of the server's socket, if TLS makes these others than the protocol's. */
   onSocket: { readonly R: Range; readonly S: Range } | null = null;
+  /** Null where nothing is known of either leg; of a leg, without TLS of our own. */
+  tlsRecords: { readonly client: TlsRecordCounts | null; readonly server: TlsRecordCounts | null } | null =
+    null;
   /** Where its bytes stood before those of others came between. */
   #earlier: { readonly R: Range[]; readonly S: Range[] } | null = null;
 

@@ -198,6 +198,14 @@ describe('the kernel', { skip }, () => {
         where,
       );
       assert.equal(kernel.verdict, kernel.causes.length === 0 ? 'ok' : 'explained', where);
+      // TLS records are known on the legs that have TLS, and on no others.
+      for (const leg of ['client', 'server'] as const) {
+        const told = [kernel.counts?.R.tls_records[leg], kernel.counts?.S.tls_records[leg]];
+        assert.ok(
+          told.every((count) => (legs[leg] ? typeof count === 'number' && count > 0 : count === null)),
+          `session ${session.id}: ${leg} ${JSON.stringify(told)}`,
+        );
+      }
       // Each statement was alone: its runs are its own, on the proxy's side and on the backend's.
       assert.equal(statements.length, 1 + SIMPLE + EXTENDED + PREPARED + 2);
       for (const { seq, kind, stream, R, S, kernel: ofStatement } of statements) {

@@ -72,7 +72,14 @@ const STORIES: Readonly<Record<CauseCode, Story>> = {
   tls_records: {
     verdict: 'explained',
     session: ({ wire }) => {
-      wire.client.tls = { protocol: 'TLSv1.3', cipher: 'x', overhead_in: 22, overhead_out: 22 };
+      wire.client.tls = {
+        protocol: 'TLSv1.3',
+        cipher: 'x',
+        overhead_in: 22,
+        overhead_out: 22,
+        records_in: 1,
+        records_out: null,
+      };
       wire.client.reads -= 1;
     },
   },

@@ -346,4 +346,36 @@ describe('reconciliation with a falsified report', () => {
     );
     assert.equal(statements[0]!.kernel!.verdict, 'mismatch');
   });
+
+  it('puts the TLS records of each leg beside the operations, where the report has them', () => {
+    const played = play(conversation(C(c.query('select 1')), S(...answer), C(c.terminate())), [0])!;
+    const session = structuredClone(played.session);
+    const tls = { protocol: 'TLSv1.3', cipher: 'x', overhead_in: 0, overhead_out: 0 };
+    session.wire.client.tls = { ...tls, records_in: 3, records_out: 5 };
+    session.wire.server.tls = { ...tls, records_in: null, records_out: 7 };
+    const { counts, causes } = sessionOf(judged({ session }, tell(played, { pieces: [5] }))).kernel;
+    assert.deepEqual(counts?.R.tls_records, { client: 3, server: 7 });
+    assert.deepEqual(counts?.S.tls_records, { client: 5, server: null });
+    const told = causes.filter(({ code }) => code === 'tls_records');
+    assert.deepEqual(
+      told.map(({ leg, direction, figures }) => [leg, direction, figures['records'] ?? null]),
+      [
+        ['client', 'in', 3],
+        ['client', 'out', 5],
+        ['server', 'in', null],
+        ['server', 'out', 7],
+      ],
+    );
+    assert.match(told[0]!.text, /operations on ciphertext, the report \d+ on plaintext, in 3 records$/);
+    assert.match(told[2]!.text, /on plaintext$/);
+  });
+
+  it('takes a report that was written before records were counted', () => {
+    const played = play(conversation(C(c.query('select 1')), S(...answer), C(c.terminate())), [0])!;
+    const session = structuredClone(played.session);
+    const tls = { protocol: 'TLSv1.3', cipher: 'x', overhead_in: 0, overhead_out: 0 };
+    Object.assign(session.wire.server, { tls });
+    const { counts } = sessionOf(judged({ session }, tell(played, { pieces: [5] }))).kernel;
+    assert.deepEqual(counts?.R.tls_records, { client: null, server: null });
+  });
 });

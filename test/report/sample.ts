@@ -51,8 +51,19 @@ function leg(bytes_in: number, bytes_out: number): LegRecord {
   };
 }
 
-function tls(cipher: string, overhead_in: number, overhead_out: number): TlsRecord {
-  return { protocol: cipher.startsWith('TLS_') ? 'TLSv1.3' : 'TLSv1.2', cipher, overhead_in, overhead_out };
+function tls(
+  cipher: string,
+  [overhead_in, overhead_out]: readonly [number, number],
+  [records_in, records_out]: readonly [number | null, number | null],
+): TlsRecord {
+  return {
+    protocol: cipher.startsWith('TLS_') ? 'TLSv1.3' : 'TLSv1.2',
+    cipher,
+    overhead_in,
+    overhead_out,
+    records_in,
+    records_out,
+  };
 }
 
 export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {
@@ -68,6 +79,7 @@ export function statement(fields: Partial<StatementRecord> = {}): StatementRecor
     tag: 'SELECT 1',
     rows: 1,
     stream: { R: null, S: null },
+    tls_records: null,
     kernel: null,
     fetches: 0,
     parts: [],
@@ -247,7 +259,7 @@ function sampleKernel(): SessionKernelRecord {
         writes: 7,
         kernel_writes: 7,
         backend_operations: 6,
-        tls_records: null,
+        tls_records: { client: 5, server: null },
         segments: { client: 6, server: null },
         retransmits: { client: null, server: null },
       },
@@ -258,7 +270,7 @@ function sampleKernel(): SessionKernelRecord {
         writes: 70_107,
         kernel_writes: 70_108,
         backend_operations: 70_100,
-        tls_records: null,
+        tls_records: { client: 70_107, server: 70_102 },
         segments: { client: 35_102, server: null },
         retransmits: { client: 2, server: null },
       },
@@ -273,6 +285,7 @@ export function sample(): ReportRecord {
   const copyOut = statement({
     seq: 2,
     kind: 'copy_out',
+    tls_records: { R: { client: 1, server: null }, S: { client: 70_103, server: 70_099 } },
     query: 'copy t to stdout',
     query_bytes: 16,
     tag: 'COPY 1000000',
@@ -311,8 +324,8 @@ export function sample(): ReportRecord {
   );
   first.time.client_stall_us = 3_900_000;
   first.via = { address: '172.16.3.7', port: 40_000 };
-  first.wire.client.tls = tls('TLS_AES_256_GCM_SHA384', 2219, 1_553_807);
-  first.wire.server.tls = tls('ECDHE-RSA-AES128-GCM-SHA256', 2_030_723, 1741);
+  first.wire.client.tls = tls('TLS_AES_256_GCM_SHA384', [2219, 1_553_807], [5, 70_107]);
+  first.wire.server.tls = tls('ECDHE-RSA-AES128-GCM-SHA256', [2_030_723, 1741], [70_102, null]);
   first.kernel = sampleKernel();
   copyOut.kernel = {
     verdict: 'explained',

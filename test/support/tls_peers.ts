@@ -124,13 +124,19 @@ export interface Wiretap {
   readonly back: { bytes: number };
 }
 
-export async function wiretap(to: Address): Promise<Wiretap> {
+/** Is given every chunk of a direction. */
+export interface Listening {
+  forth(chunk: Buffer): void;
+  back(chunk: Buffer): void;
+}
+
+export async function wiretap(to: Address, listening?: Listening): Promise<Wiretap> {
   const counts = { forth: { bytes: 0 }, back: { bytes: 0 } };
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const far = net.connect({ ...to, allowHalfOpen: true, noDelay: true });
     after(() => far.destroy());
-    join(near, far, counts.forth);
-    join(far, near, counts.back);
+    join(near, far, counts.forth, (chunk) => listening?.forth(chunk));
+    join(far, near, counts.back, (chunk) => listening?.back(chunk));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -140,9 +146,15 @@ export async function wiretap(to: Address): Promise<Wiretap> {
   return { address: { host: '127.0.0.1', port: bound.port }, ...counts };
 }
 
-function join(from: net.Socket, to: net.Socket, count: { bytes: number }): void {
+function join(
+  from: net.Socket,
+  to: net.Socket,
+  count: { bytes: number },
+  hear: (chunk: Buffer) => void,
+): void {
   from.on('data', (chunk: Buffer) => {
     count.bytes += chunk.length;
+    hear(chunk);
     if (!to.write(chunk)) from.pause();
   });
   to.on('drain', () => from.resume());
