@@ -1,18 +1,16 @@
 // The whole package takes 46 ms to load, for its WebAssembly twin; this one class takes 6.
 import int32Histogram from 'hdr-histogram-js/dist/Int32Histogram.js';
 
-/** Values below this are 32-bit integers: shifts find their bucket in place of logarithms and powers. */
+/** Below this, shifts find where a value is counted, in place of logarithms and powers. */
 const SHIFTABLE = 2 ** 31;
 
-/** The package's histogram; where a value of whole units is counted is computed without floating point. */
+/** The package's histogram of whole numbers, with a faster way to the counter. */
 class Histogram extends int32Histogram.default {
-  override getBucketIndex(value: number): number {
-    if (!(value < SHIFTABLE)) return super.getBucketIndex(value);
-    return Math.max(31 - Math.clz32(value) - this.subBucketHalfCountMagnitude, 0);
-  }
-
-  override getSubBucketIndex(value: number, bucketIndex: number): number {
-    return value < SHIFTABLE ? value >>> bucketIndex : super.getSubBucketIndex(value, bucketIndex);
+  override countsArrayIndex(value: number): number {
+    if (!(value < SHIFTABLE)) return super.countsArrayIndex(value);
+    const magnitude = this.subBucketHalfCountMagnitude;
+    const bucket = Math.max(31 - Math.clz32(value) - magnitude, 0);
+    return (bucket << magnitude) + (value >>> bucket);
   }
 }
 

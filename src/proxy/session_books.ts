@@ -1,3 +1,5 @@
+// As a global it would be looked up, through a getter, with each read.
+import { performance } from 'node:perf_hooks';
 import type { DirectionBooks } from '../relay/pump.ts';
 import type { Session } from '../session/session.ts';
 import type { Tap } from './options.ts';

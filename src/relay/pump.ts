@@ -1,3 +1,5 @@
+// As a global it would be looked up, through a getter, with each read.
+import { performance } from 'node:perf_hooks';
 import type { Leg } from './leg.ts';
 
 /** The books of one direction, as the pump keeps them informed. Times are those of `performance.now()`. */

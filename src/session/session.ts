@@ -268,7 +268,7 @@ export class Session {
       const ms = now - this.#idleSince;
       this.#idleSince = now;
       this.idleMs += ms;
-      if (this.#inTransaction) this.idleInTransactionMs += ms;
+      if (this.#inTransaction()) this.idleInTransactionMs += ms;
     }
   }
 
@@ -405,7 +405,8 @@ export class Session {
     return sum;
   }
 
-  get #inTransaction(): boolean {
+  /** A method, for a private getter costs a call into V8's runtime. */
+  #inTransaction(): boolean {
     const status = this.#replies.facts.transactionStatus;
     return status === 'T' || status === 'E';
   }
