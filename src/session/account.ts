@@ -29,18 +29,12 @@ export class Flow {
 
 /** Where a byte is booked, in either direction: R received by the server, S sent by the server. */
 export class Account {
-  readonly R: Flow;
-  readonly S: Flow;
+  readonly R = new Flow();
+  readonly S = new Flow();
   /** Entries of the expectation queue that point here. */
   owed = 0;
   /** Its figures have been handed out as final; nothing may be booked here any more. */
   closed = false;
-
-  /** Not left to be implied: V8 looks for the constructor of a base class each time if that has none of its own. */
-  constructor() {
-    this.R = new Flow();
-    this.S = new Flow();
-  }
 
   add(other: Account): void {
     this.R.add(other.R);
