@@ -4,7 +4,12 @@ import type { Leg } from './leg.ts';
 
 /** The books of one direction, as the pump keeps them informed. Times are those of `performance.now()`. */
 export interface DirectionBooks {
-  /** One read of `buffer[0, bytes)`, before it is written. */
+  /**
+   * One read of `buffer[0, bytes)`. It has been written already, or could not be: who waits for it need not wait for
+   * the books.
+   *
+   * @param now when it was read
+   */
   read(buffer: Buffer, bytes: number, now: number): void;
   /** One write of it. */
   wrote(): void;
@@ -17,6 +22,16 @@ export interface DirectionBooks {
   undelivered(bytes: number): void;
 }
 
+/** What became of a write. */
+const Outcome = {
+  Taken: 0,
+  /** The kernel does not take it yet. */
+  Waiting: 1,
+  /** Nothing can be written any more. */
+  Lost: 2,
+} as const;
+type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
 /**
  * Moves the bytes of one direction from one leg to the other, chunk by chunk as they were read. While the other side
  * does not take a chunk, nothing more is read: back-pressure reaches the sender.
@@ -27,6 +42,9 @@ export class Pump {
   readonly #books: DirectionBooks;
   #waiting = 0;
   #lost = 0;
+  #isWriting = false;
+  /** When the write that is not booked yet was not taken; 0 when it was. */
+  #fullAt = 0;
 
   constructor(from: Leg, to: Leg, books: DirectionBooks) {
     this.#from = from;
@@ -37,26 +55,14 @@ export class Pump {
   /** Passes on one read. @returns false to stop reading: the chunk is still in use */
   pass(buffer: Buffer, bytes: number): boolean {
     const now = performance.now();
+    const outcome = this.#write(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
     this.#books.read(buffer, bytes, now);
-    return this.forward(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+    return this.#bookWrite(bytes, outcome);
   }
 
   /** Writes what has been booked already. @returns false to stop reading: the chunk is still in use */
   forward(chunk: Buffer): boolean {
-    if (this.#to.unwritable) {
-      this.#lost += chunk.length;
-      this.#books.undelivered(this.#lost + this.#waiting);
-      return true;
-    }
-    const taken = this.#to.write(chunk, this.#onTaken, this.#onFull);
-    this.#books.wrote();
-    if (taken) {
-      this.#books.handedOn();
-      return true;
-    }
-    this.#waiting = chunk.length;
-    this.#books.undelivered(this.#lost + chunk.length);
-    return false;
+    return this.#bookWrite(chunk.length, this.#write(chunk));
   }
 
   /** The other side is gone: ends a stall that nothing else will end. */
@@ -64,8 +70,37 @@ export class Pump {
     this.#books.stallEnded(performance.now());
   }
 
+  #write(chunk: Buffer): Outcome {
+    if (this.#to.unwritable) return Outcome.Lost;
+    this.#isWriting = true;
+    const taken = this.#to.write(chunk, this.#onTaken, this.#onFull);
+    this.#isWriting = false;
+    return taken ? Outcome.Taken : Outcome.Waiting;
+  }
+
+  /** @returns false to stop reading */
+  #bookWrite(bytes: number, outcome: Outcome): boolean {
+    if (outcome === Outcome.Lost) {
+      this.#lost += bytes;
+      this.#books.undelivered(this.#lost + this.#waiting);
+      return true;
+    }
+    this.#books.wrote();
+    if (outcome === Outcome.Taken) {
+      this.#books.handedOn();
+      return true;
+    }
+    if (this.#fullAt !== 0) this.#books.stallBegan(this.#fullAt);
+    this.#fullAt = 0;
+    this.#waiting = bytes;
+    this.#books.undelivered(this.#lost + bytes);
+    return false;
+  }
+
   readonly #onFull = (): void => {
-    this.#books.stallBegan(performance.now());
+    const now = performance.now();
+    if (this.#isWriting) this.#fullAt = now;
+    else this.#books.stallBegan(now);
   };
 
   readonly #onTaken = (): void => {

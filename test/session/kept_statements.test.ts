@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { Account } from '../../src/session/account.ts';
 import { KeptStatements } from '../../src/session/kept_statements.ts';
 import { Statement } from '../../src/session/statement.ts';
 
@@ -37,6 +38,9 @@ describe('the statements that are kept', () => {
           assert.equal(list.reduce((sum, { S }) => sum + S.bytes, 0) + account.S.bytes, total);
           assert.equal(list.length + statements, sizes.length);
           assert.equal(account.S.messages, statements);
+          const all = new Account();
+          kept.addTo(all);
+          assert.deepEqual([all.S.bytes, all.R.bytes, all.S.messages], [total, sizes.length, sizes.length]);
         },
       ),
     );

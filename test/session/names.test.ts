@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Names, type Prepared } from '../../src/session/names.ts';
+import { Statement } from '../../src/session/statement.ts';
 
 const prepared = (text: string): Prepared => ({
   query: { text, bytes: text.length, truncated: false },
@@ -66,6 +67,19 @@ describe('names of prepared statements', () => {
     names.deallocate(null);
     for (let count = 0; count < 4; count += 1) names.prepare(`t${count}`, prepared(megabyte));
     assert.notEqual(names.prepared('t0'), undefined, 'what is forgotten counts no more');
+  });
+
+  it('the unnamed portal is one of its own', () => {
+    const names = new Names();
+    const [unnamed, named] = [new Statement(1, 'execute', null), new Statement(2, 'execute', null)];
+    names.openPortal('', unnamed);
+    names.openPortal('p', named);
+    assert.deepEqual([names.portal(''), names.portal('p')], [unnamed, named]);
+    names.closePortal('');
+    assert.deepEqual([names.portal(''), names.portal('p')], [undefined, named]);
+    names.openPortal('', named);
+    names.closePortal('p');
+    assert.deepEqual([names.portal(''), names.portal('p')], [named, undefined]);
   });
 
   it('a name that is prepared again counts as new', () => {

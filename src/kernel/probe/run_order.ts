@@ -45,7 +45,7 @@ const NOTHING_TOLD = { bytes: 0, ops: 0, lastUs: 0 };
 
 /**
  * Puts what the CPUs tell of sockets into the order in which it happened, and makes records of it, each byte and each
- * operation in one record. What is missing for a second counts as lost.
+ * operation in one record. What is missing for too long counts as lost.
  */
 export class RunOrder {
   readonly #filter: Filter;
