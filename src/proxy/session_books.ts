@@ -1,5 +1,3 @@
-// As a global it would be looked up, through a getter, with each read.
-import { performance } from 'node:perf_hooks';
 import type { DirectionBooks } from '../relay/pump.ts';
 import type { Session } from '../session/session.ts';
 import type { Tap } from './options.ts';
@@ -30,9 +28,8 @@ export class RequestBooks extends SessionBooks implements DirectionBooks {
     this.throttle.hold();
   }
 
-  handedOn(): void {
-    // What ends a statement is most often a reply, and the clock costs as much as the rest of this.
-    if (this.session.finishedByClient) this.session.handedToServer(performance.now());
+  handedOn(now: number): void {
+    this.session.handedToServer(now);
   }
 
   stallBegan(now: number): void {
@@ -59,8 +56,8 @@ export class ReplyBooks extends SessionBooks implements DirectionBooks {
     this.session.wroteToClient();
   }
 
-  handedOn(): void {
-    this.session.handedToClient(performance.now());
+  handedOn(now: number): void {
+    this.session.handedToClient(now);
     this.throttle.release();
   }
 

@@ -13,8 +13,8 @@ export interface DirectionBooks {
   read(buffer: Buffer, bytes: number, now: number): void;
   /** One write of it. */
   wrote(): void;
-  /** The kernel has taken all that was written. */
-  handedOn(): void;
+  /** The kernel has taken all that was written. @param now when it had */
+  handedOn(now: number): void;
   /** The other side does not take what was written; nothing more is read until it does. */
   stallBegan(now: number): void;
   stallEnded(now: number): void;
@@ -43,8 +43,8 @@ export class Pump {
   #waiting = 0;
   #lost = 0;
   #isWriting = false;
-  /** When the write that is not booked yet was not taken; 0 when it was. */
-  #fullAt = 0;
+  /** The write that is not booked yet was not taken. */
+  #isFull = false;
 
   constructor(from: Leg, to: Leg, books: DirectionBooks) {
     this.#from = from;
@@ -56,13 +56,14 @@ export class Pump {
   pass(buffer: Buffer, bytes: number): boolean {
     const now = performance.now();
     const outcome = this.#write(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+    const writtenAt = performance.now();
     this.#books.read(buffer, bytes, now);
-    return this.#bookWrite(bytes, outcome);
+    return this.#bookWrite(bytes, outcome, writtenAt);
   }
 
   /** Writes what has been booked already. @returns false to stop reading: the chunk is still in use */
   forward(chunk: Buffer): boolean {
-    return this.#bookWrite(chunk.length, this.#write(chunk));
+    return this.#bookWrite(chunk.length, this.#write(chunk), performance.now());
   }
 
   /** The other side is gone: ends a stall that nothing else will end. */
@@ -79,7 +80,7 @@ export class Pump {
   }
 
   /** @returns false to stop reading */
-  #bookWrite(bytes: number, outcome: Outcome): boolean {
+  #bookWrite(bytes: number, outcome: Outcome, writtenAt: number): boolean {
     if (outcome === Outcome.Lost) {
       this.#lost += bytes;
       this.#books.undelivered(this.#lost + this.#waiting);
@@ -87,27 +88,27 @@ export class Pump {
     }
     this.#books.wrote();
     if (outcome === Outcome.Taken) {
-      this.#books.handedOn();
+      this.#books.handedOn(writtenAt);
       return true;
     }
-    if (this.#fullAt !== 0) this.#books.stallBegan(this.#fullAt);
-    this.#fullAt = 0;
+    if (this.#isFull) this.#books.stallBegan(writtenAt);
+    this.#isFull = false;
     this.#waiting = bytes;
     this.#books.undelivered(this.#lost + bytes);
     return false;
   }
 
   readonly #onFull = (): void => {
-    const now = performance.now();
-    if (this.#isWriting) this.#fullAt = now;
-    else this.#books.stallBegan(now);
+    if (this.#isWriting) this.#isFull = true;
+    else this.#books.stallBegan(performance.now());
   };
 
   readonly #onTaken = (): void => {
-    this.#books.stallEnded(performance.now());
+    const now = performance.now();
+    this.#books.stallEnded(now);
     this.#waiting = 0;
     this.#books.undelivered(this.#lost);
-    this.#books.handedOn();
+    this.#books.handedOn(now);
     this.#from.resume();
   };
 }

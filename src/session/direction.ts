@@ -107,11 +107,6 @@ export abstract class Direction implements MessageSink {
     else this.flowOf(this.#firstOwner).writes += 1;
   }
 
-  /** The last chunks have finished statements. */
-  get hasFinished(): boolean {
-    return this.#finished.length > 0;
-  }
-
   /** The statements that the last chunks have finished, now that those are handed on. */
   takeFinished(): Statement[] {
     const finished = this.#finished;

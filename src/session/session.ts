@@ -194,11 +194,6 @@ export class Session {
     this.#requests.wrote();
   }
 
-  /** What was read from the client last has finished statements, which wait for {@link handedToServer}. */
-  get finishedByClient(): boolean {
-    return this.#requests.hasFinished;
-  }
-
   handedToServer(now: number): void {
     this.#closeAll(this.#requests.takeFinished(), now);
   }
