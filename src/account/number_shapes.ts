@@ -13,6 +13,8 @@ const CLASS = classes();
 const SLOTS = 1024;
 /** Longer texts are not worth two readings. */
 const MAX_CHARACTERS = 1024;
+/** Nor are texts of more numbers: they would be kept in more pieces than they have characters to spare. */
+const MAX_NUMBERS = 64;
 
 const MINUS = 0x2d;
 const STAR = 0x2a;
@@ -55,7 +57,7 @@ export class NumberShapes<Value> {
   set(text: string, value: Value): boolean {
     const pieces: string[] = [];
     const hash = shapeHash(text, pieces);
-    if (hash < 0) return false;
+    if (hash < 0 || pieces.length > MAX_NUMBERS + 1) return false;
     this.#slots[hash % SLOTS] = { pieces, value };
     return true;
   }

@@ -27,7 +27,10 @@ export class TextCache<Value> {
     this.#maxCharacters = maxCharacters;
   }
 
-  /** As {@link get}, for texts that were asked for a moment ago: without hashing, which others would cost in vain. */
+  /**
+   * As {@link get}, for texts that were asked for a moment ago: without hashing, which others would cost in vain. Such a
+   * hit keeps the text in neither generation.
+   */
   getRecent(text: string): Value | undefined {
     const recent = this.#recent[text.length % RECENT]!;
     return recent?.text === text ? recent.value : undefined;

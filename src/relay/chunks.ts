@@ -1,16 +1,25 @@
+/** Most questions, and most answers to small ones, are shorter. */
+const SHORT = 512;
+const NONE_MADE: null[] = Array.from({ length: SHORT }, () => null);
+
 /** The beginnings of one buffer, each made once: to make such a view costs more than to use it. */
 class Beginnings {
   readonly #buffer: Buffer;
-  /** By length. */
-  readonly #made: (Buffer | null)[];
+  /** Those of common lengths, by length. Few, for a chunk may be left as soon as it has been made. */
+  readonly #short: (Buffer | null)[] = NONE_MADE.slice();
+  readonly #long = new Map<number, Buffer>();
 
   constructor(bytes: number) {
     this.#buffer = Buffer.allocUnsafeSlow(bytes);
-    this.#made = Array.from({ length: bytes + 1 }, () => null);
   }
 
   of(bytes: number): Buffer {
-    return (this.#made[bytes] ??= this.#buffer.subarray(0, bytes));
+    if (bytes < SHORT) return (this.#short[bytes] ??= this.#buffer.subarray(0, bytes));
+    const known = this.#long.get(bytes);
+    if (known !== undefined) return known;
+    const made = this.#buffer.subarray(0, bytes);
+    this.#long.set(bytes, made);
+    return made;
   }
 }
 

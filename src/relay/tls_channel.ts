@@ -27,6 +27,9 @@ export interface TlsFigures {
   readonly recordsOut: number | null;
 }
 
+/** A client may ask for records of no more than that (`max_fragment_length`, RFC 6066), and Node does not tell. */
+const LEAST_FRAGMENT = 512;
+
 interface Write {
   readonly bytes: number;
   /** The kernel has all of it; only Node's word for it is outstanding. */
@@ -57,6 +60,8 @@ export class TlsChannel implements TlsFigures {
   #reads = 0;
   /** Records that the writes become, unless Node joins two of them. */
   #recordsWritten = 0;
+  /** The first write, which nothing but itself tells the records of, is one record whatever the other end has asked for. */
+  #isFirstCertain = true;
   /** Some write had to wait for another: Node may have joined it with a third. */
   #hasQueued = false;
   /** Behind the handshake, and the first records of application data. */
@@ -98,6 +103,7 @@ export class TlsChannel implements TlsFigures {
     const before = this.#written;
     const write = { bytes: chunk.length, taken: false, onTaken, onFull, before };
     const alone = this.#writes.length === 0;
+    if (before.records === 0) this.#isFirstCertain = chunk.length <= LEAST_FRAGMENT;
     if (!alone) this.#hasQueued = true;
     // Node is done with the first write, and so with the handshake.
     else if (this.#outFrom === null && before.records > 0) this.#outFrom = before;
@@ -135,6 +141,7 @@ export class TlsChannel implements TlsFigures {
   }
 
   get recordsOut(): number | null {
+    if (!this.#isFirstCertain) return null;
     const now = this.#outNow;
     // There is nothing to compare a single write with.
     if (this.#outFrom === null && !this.#hasQueued && this.recordOverhead !== null) return now.records;

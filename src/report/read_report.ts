@@ -1,11 +1,11 @@
-import { REPORT_SCHEMA, type ReportRecord } from './model.ts';
+import type { ReportRecord } from './model.ts';
 
-/** What was to be a JSON report is none, or none that can be worked with. */
+/** A report lacks what is worked with. */
 export class UnreadableReport extends Error {
   readonly code = 'PGNETFLOW_UNREADABLE_REPORT';
 
-  constructor(problem: string, options: ErrorOptions = {}) {
-    super(problem, options);
+  constructor(problem: string) {
+    super(problem);
     this.name = 'UnreadableReport';
   }
 }
@@ -41,27 +41,11 @@ const STATEMENT_MEMBERS: readonly (readonly [path: string, kind: Kind])[] = [
 ];
 
 /**
- * Reads a report that was written as JSON.
- *
- * @throws {UnreadableReport} saying what is missing, and where
- */
-export function readReport(text: string): ReportRecord {
-  return checkReport(parse(text));
-}
-
-/**
- * Takes what JSON.parse has made of a report for one, once it has all that is worked with.
+ * Takes a value whose schema is that of a report for one, once it has all that is worked with.
  *
  * @throws {UnreadableReport} saying what is missing, and where
  */
 export function checkReport(value: unknown): ReportRecord {
-  const schema = memberAt(value, 'schema');
-  if (schema !== REPORT_SCHEMA) {
-    const found = typeof schema === 'string' ? `its schema is "${schema}"` : 'it has no schema';
-    throw new UnreadableReport(
-      `it is no report of pgnetflow as JSON: ${found}, not "${REPORT_SCHEMA}" (make one with --report json)`,
-    );
-  }
   const sessions = memberAt(value, 'sessions');
   if (!Array.isArray(sessions)) throw new UnreadableReport('it has no list of sessions');
   requireMembers(value, 'the report', [
@@ -78,14 +62,6 @@ export function checkReport(value: unknown): ReportRecord {
   // All that is worked with has been looked at.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return value as ReportRecord;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UnreadableReport('it is no JSON', { cause });
-  }
 }
 
 function requireMembers(

@@ -8,7 +8,6 @@ import { EndlessLine, RecordReader } from '../kernel/record_reader.ts';
 import { renderCrosscheck } from '../report/crosscheck_text.ts';
 import { renderJson } from '../report/json.ts';
 import type { ReportRecord } from '../report/model.ts';
-import { checkReport } from '../report/read_report.ts';
 import type { CrosscheckSettings } from '../settings/crosscheck_settings.ts';
 import { type InputKind, notWanted, parseReport, RECORDING, REPORT, unreadable } from './input_file.ts';
 
@@ -81,8 +80,7 @@ function notCompared(report: ReportRecord): string | null {
 
 async function readReportFile(file: string): Promise<ReportRecord> {
   try {
-    const text = await readText(open(file));
-    return checkReport(parseReport(file, text, FIRST));
+    return parseReport(file, await readText(open(file)), FIRST);
   } catch (cause) {
     throw unreadable(file, FIRST, cause);
   }

@@ -1,4 +1,5 @@
-import { REPORT_SCHEMA } from '../report/model.ts';
+import { REPORT_SCHEMA, type ReportRecord } from '../report/model.ts';
+import { checkReport } from '../report/read_report.ts';
 import { describeError } from './describe_error.ts';
 
 /** What a file that is read was written by, and how such a file is had. */
@@ -83,23 +84,34 @@ export function notWanted(
 /**
  * Parses what should be a JSON report.
  *
- * @throws {InputFileError} when it is no JSON, or has not this schema
+ * @throws {InputFileError} when it is no JSON, has not this schema, or lacks what every report has
  */
-export function parseReport(file: string, text: string, wanted: InputKind = REPORT): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    if (recognize(text)?.name === wanted.name) {
-      const problem = `it is ${wanted.name} that breaks off after ${text.length} characters; have it written anew`;
-      throw new InputFileError(file, problem);
-    }
-    throw notWanted(file, wanted, text, 'it is no JSON');
-  }
+export function parseReport(file: string, text: string, wanted: InputKind = REPORT): ReportRecord {
+  const value = parseJson(file, text, wanted);
   const schema: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'schema') : null;
-  if (schema === REPORT_SCHEMA && typeof value === 'object' && value !== null) return value;
-  const found = typeof schema === 'string' ? `its schema is "${schema}"` : 'it has no schema';
-  throw notWanted(file, wanted, text, `${found}, not "${REPORT_SCHEMA}"`);
+  if (schema !== REPORT_SCHEMA) {
+    const found = typeof schema === 'string' ? `its schema is "${schema}"` : 'it has no schema';
+    throw notWanted(file, wanted, text, `${found}, not "${REPORT_SCHEMA}"`);
+  }
+  try {
+    return checkReport(value);
+  } catch (cause) {
+    throw new InputFileError(file, describeError(cause), cause);
+  }
+}
+
+function parseJson(file: string, text: string, wanted: InputKind): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    if (recognize(text)?.name !== wanted.name) throw notWanted(file, wanted, text, 'it is no JSON');
+    const [, end] = /after JSON at position (\d+)/.exec(describeError(cause)) ?? [];
+    const problem =
+      end === undefined
+        ? `it is ${wanted.name} that breaks off after ${text.length} characters; have it written anew`
+        : `it is ${wanted.name} that ends after ${end} characters, and something else behind it, such as another one; leave one in the file`;
+    throw new InputFileError(file, problem, cause);
+  }
 }
 
 const BY_SCHEMA: ReadonlyMap<string, InputKind> = new Map([

@@ -47,6 +47,7 @@ suite('Texts that differ in numbers only', () => {
     ['a line comment', 'select 1 -- 2'],
     ['a block comment', 'select 1 /* 2 */'],
     ['more characters than are worth it', `select 1, ${'a'.repeat(2000)}`],
+    ['more numbers than are worth it', `select 1${', 2'.repeat(64)}`],
   ];
   for (const [what, text] of unknown) {
     test(`a text with ${what} is not remembered`, () => {

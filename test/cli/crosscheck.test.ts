@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { readReport } from '../../src/report/read_report.ts';
+import { checkReport } from '../../src/report/read_report.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { Command, runCommand } from '../support/command.ts';
 import { client as c, server as s } from '../support/messages.ts';
@@ -30,7 +30,7 @@ async function dumped(command: Command, to: string): Promise<ReportRecord> {
   rmSync(to, { force: true });
   command.kill('SIGUSR1');
   while (!existsSync(to)) await new Promise(setImmediate);
-  return readReport(readFileSync(to, 'utf8'));
+  return checkReport(JSON.parse(readFileSync(to, 'utf8')));
 }
 
 async function openSession(port: number, upstream: FakeServer): Promise<Peer> {
@@ -79,7 +79,7 @@ describe('a proxy with a kernel helper', () => {
       const { status, stderr } = await command.finished();
       assert.equal(status, 0, stderr);
       client.destroy();
-      report = readReport(readFileSync(reportFile, 'utf8'));
+      report = checkReport(JSON.parse(readFileSync(reportFile, 'utf8')));
       recording = `${helper.written}{"type":"detach","clock_us":60000000,"lost":0,"reason":"signal"}\n`;
     },
     { timeout },
@@ -135,7 +135,7 @@ describe('a proxy with a kernel helper', () => {
     ] as const) {
       const { status, stdout } = spawnSync(process.execPath, [MAIN, ...args], { input, encoding: 'utf8' });
       assert.equal(status, 0);
-      const judged = readReport(stdout);
+      const judged = checkReport(JSON.parse(stdout));
       assert.equal(judged.sessions[0]!.kernel.verdict, 'ok');
       assert.equal(judged.kernel?.helpers[0]?.state, 'detached');
     }

@@ -216,6 +216,23 @@ describe('the report', () => {
     });
   });
 
+  it(
+    'does not tell those of a first write that a client may have wanted in several',
+    { timeout },
+    async () => {
+      const flags = ['-tls1_3', '-maxfraglen', '512'];
+      for (const [bytes, records] of [
+        [10, 2],
+        [3000, null],
+      ] as const) {
+        const opening = Buffer.concat([server.parameterStatus('padding', 'x'.repeat(bytes)), greeting]);
+        const { session, log } = await withOpenssl(flags, async () => undefined, opening);
+        const { tls } = session.wire.client;
+        assert.deepEqual([tls?.records_in, tls?.records_out], [3, records], log());
+      }
+    },
+  );
+
   it('does not tell those among which keys were changed', { timeout }, async () => {
     const { session, log } = await withOpenssl([], async ({ child }, said) => {
       child.stdin!.write('K\n');
@@ -240,6 +257,7 @@ async function openSecure() {
 async function withOpenssl(
   flags: readonly string[],
   before: (program: Program, said: () => string) => Promise<void>,
+  opening = greeting,
 ) {
   const upstream = await fakeServer();
   const proxy = await testProxy(upstream.address, { clientTls: CLIENT_TLS, upstreamTls: UPSTREAM_TLS });
@@ -253,7 +271,7 @@ async function withOpenssl(
   program.child.stdin!.write(client.startup());
   const far = await acceptTls(upstream);
   await far.receive(client.startup().length);
-  far.send(greeting);
+  far.send(opening);
   await until(() => said().includes('server_version'), 'the greeting');
   await before(program, said);
   // Not a Query, whose first letter is a command of the program.

@@ -46,7 +46,8 @@ describe('a file that is something else', () => {
   });
 
   it('is a report that breaks off, wherever it does', () => {
-    const whole = JSON.stringify({ schema: 'pgnetflow.report/1', sessions: [{ id: 1 }] });
+    const facts = { ended_at: 'x', dropped: { sessions: 0 }, sessions: [] };
+    const whole = JSON.stringify({ schema: 'pgnetflow.report/1', ...facts });
     const head = '{"schema":"pgnetflow.report/1"'.length;
     for (let length = head; length < whole.length; length += 1) {
       assert.throws(() => parseReport('f', whole.slice(0, length)), {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { ReportRecord } from '../../report/model.ts';
 import { parseReport, REPORT, unreadable } from '../../run/input_file.ts';
 
 /** A report does not lead to a backend. */
@@ -24,34 +25,21 @@ export interface SessionBackend {
  * @throws {SessionBackendError} when its session has no backend (any more)
  */
 export async function sessionBackend(session: number, reportFile: string): Promise<SessionBackend> {
-  const report = await readReport(reportFile);
-  const found = listIn(report, 'sessions').find((one) => one['id'] === session);
+  const { sessions, ended_at: reportedAt } = await readReport(reportFile);
+  const found = sessions.find(({ id }) => id === session);
   if (found === undefined)
     throw new SessionBackendError(`${reportFile} has no session ${session}; take a new report (kill -USR1)`);
-  const pid = found['backend_pid'];
-  if (typeof found['ended_at'] === 'string')
-    throw new SessionBackendError(`session ${session} ended at ${found['ended_at']}`);
-  if (typeof pid !== 'number')
+  const { backend_pid: pid, started_at: startedAt, ended_at: endedAt } = found;
+  if (endedAt !== null) throw new SessionBackendError(`session ${session} ended at ${endedAt}`);
+  if (pid === null)
     throw new SessionBackendError(`session ${session} has no backend: its log-in did not come to its end`);
-  return {
-    pid,
-    startedBetweenMs: [Date.parse(String(found['started_at'])), Date.parse(String(report['ended_at']))],
-  };
+  return { pid, startedBetweenMs: [Date.parse(startedAt), Date.parse(reportedAt)] };
 }
 
-async function readReport(file: string): Promise<Record<string, unknown>> {
+async function readReport(file: string): Promise<ReportRecord> {
   try {
-    return { ...parseReport(file, await readFile(file, 'utf8')) };
+    return parseReport(file, await readFile(file, 'utf8'));
   } catch (cause) {
     throw unreadable(file, REPORT, cause);
   }
-}
-
-function listIn(record: Record<string, unknown>, name: string): Record<string, unknown>[] {
-  const list = record[name];
-  return Array.isArray(list) ? list.filter(isRecord) : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { StatementLogRecord } from '../../export/statement_log.ts';
-import type { ReportRecord, StatementRecord } from '../../report/model.ts';
+import type { StatementRecord } from '../../report/model.ts';
 import {
-  InputFileError,
   type InputKind,
   notWanted,
   parseReport,
@@ -24,9 +23,7 @@ export interface ProxyBooks {
  * @throws {InputFileError}
  */
 export async function readReport(file: string): Promise<ProxyBooks> {
-  const report: Partial<ReportRecord> = parseReport(file, await readText(file, REPORT));
-  const { sessions } = report;
-  if (sessions === undefined) throw new InputFileError(file, 'it has no list of sessions');
+  const { sessions } = parseReport(file, await readText(file, REPORT));
   return {
     sessions: sessions.map((session) => ({
       id: session.id,
@@ -48,11 +45,10 @@ export async function readStatementLog(file: string): Promise<ProxyBooks> {
   const text = await readText(file, STATEMENT_LOG);
   const lines = text.split('\n').slice(0, -1);
   const records = lines.map((line, at): StatementLogRecord => {
-    try {
-      return JSON.parse(line);
-    } catch {
-      throw notWanted(file, STATEMENT_LOG, text, `line ${at + 1} is no JSON`);
-    }
+    const record = parseLine(line);
+    if (!isStatementLogRecord(record))
+      throw notWanted(file, STATEMENT_LOG, text, `line ${at + 1} tells of no statement`);
+    return record;
   });
   const sessions = new Map<number, ProxySession>();
   for (const { session: id, backend_pid: backendPid } of records) {
@@ -62,6 +58,21 @@ export async function readStatementLog(file: string): Promise<ProxyBooks> {
     sessions: [...sessions.values()],
     statements: records.flatMap((record) => proxyStatement(record.session, record.backend_pid, record)),
   };
+}
+
+/** @returns undefined for what is no JSON */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function isStatementLogRecord(value: unknown): value is StatementLogRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { session, seq, time }: { [Name in keyof StatementLogRecord]?: unknown } = value;
+  return typeof session === 'number' && typeof seq === 'number' && typeof time === 'object' && time !== null;
 }
 
 function proxyStatement(

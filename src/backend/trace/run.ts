@@ -90,16 +90,16 @@ function epochUs(): number {
   return (performance.timeOrigin + performance.now()) * 1000 - steadyUs;
 }
 
-const INTERRUPTED = 'interrupted by';
-
 /** @returns false when it was interrupted before anything was traced */
 async function trace(settings: TraceSettings, target: Target, tracer: string, out: Output): Promise<boolean> {
   const signals = new Signals();
   const end = new AbortController();
   const ended = once(end.signal, 'abort');
+  const interrupted = new AbortController();
+  interrupted.signal.addEventListener('abort', () => end.abort('it was interrupted'));
   void signals
     .stopRequested({ dump: () => undefined, hangUp: null })
-    .then((signal) => end.abort(`${INTERRUPTED} ${signal}`));
+    .then((signal) => interrupted.abort(signal));
   const attached = new AbortController();
   let hasDetached = false;
   const bpftrace = await Bpftrace.start(target, (line) => {
@@ -130,9 +130,9 @@ async function trace(settings: TraceSettings, target: Target, tracer: string, ou
     signals.release();
   }
   if (!attached.signal.aborted) {
-    const why = String(end.signal.reason);
-    if (!why.startsWith(INTERRUPTED)) throw bpftrace.problem();
-    process.stderr.write(`pgnetflow: ${why} before it had attached: nothing was traced\n`);
+    if (!interrupted.signal.aborted) throw bpftrace.problem();
+    const signal = String(interrupted.signal.reason);
+    process.stderr.write(`pgnetflow: interrupted by ${signal} before it had attached: nothing was traced\n`);
     return false;
   }
   if (!hasDetached) process.stderr.write('pgnetflow: bpftrace was killed; what it had not told is missing\n');

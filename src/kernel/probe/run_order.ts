@@ -122,7 +122,7 @@ export class RunOrder {
     return missing;
   }
 
-  /** Gives up waiting for what has been missing for a second, or for all that is missing. */
+  /** Gives up waiting for what has been missing for too long, or for all that is missing. */
   release(nowMs: number, patienceMs = PATIENCE_MS): void {
     if (nowMs - this.#restedMs > PATIENCE_MS) {
       this.#restedMs = nowMs;
@@ -134,6 +134,7 @@ export class RunOrder {
       if (since === null || nowMs - since < patienceMs) continue;
       if (watched.next === 0 || watched.isForgotten) {
         this.#lives.delete(name);
+        this.#ended.add(name);
         this.#lost(watched.held.size + 1, nowMs);
         continue;
       }
