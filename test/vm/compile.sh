@@ -1,7 +1,9 @@
 #!/bin/sh
 # Compiles a SystemTap script to a kernel module for the kernel of the virtual machine, natively, in its folder.
 #
-#   compile.sh FOLDER SCRIPT MODULE.ko      (root)
+#   compile.sh FOLDER SCRIPT MODULE.ko [ARGUMENT…]      (root)
+#
+# Arguments are the script's; a path among them is one in the folder.
 #
 # The first time it takes minutes, for SystemTap looks at all tracepoints; it remembers them in the folder's /root.
 #
@@ -10,6 +12,7 @@
 set -eu
 
 folder=$1 script=$2 module=$3
+shift 3
 release=$(basename "$(echo "$folder"/usr/lib/modules/*)")
 name=$(basename "$module" .ko)
 place=$(mktemp -d "$folder/tmp/compile.XXXXXX")
@@ -19,8 +22,9 @@ trap 'exit 1' INT TERM HUP
 cp "$script" "$place/$name.stp"
 unshare --mount --pid --fork --kill-child chroot "$folder" sh -eu -c '
   mount -t proc proc /proc
-  cd "$1"
+  cd "$1" && release=$2 name=$3
+  shift 3
   export HOME=/root
-  exec stap -w -DMAXTRYLOCK=20000 -DSTP_NO_OVERLOAD -r "$2" -p4 -m "$3" "$3.stp"
-' sh "/tmp/$(basename "$place")" "$release" "$name" >/dev/null
+  exec stap -w -DMAXTRYLOCK=20000 -DSTP_NO_OVERLOAD -r "$release" -p4 -m "$name" "$name.stp" "$@"
+' sh "/tmp/$(basename "$place")" "$release" "$name" "$@" >/dev/null
 mv "$place/$name.ko" "$module"
