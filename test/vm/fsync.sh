@@ -1,7 +1,7 @@
 #!/bin/sh
 # In the virtual machine: PostgreSQL with fsync on, and fsync.stp watching all its processes, while they copy a database,
-# commit, use up transaction ids and make a checkpoint. Leaves fsync.ndjson, what staprun said on standard error, and
-# fsync_server.json, what the server itself counted, in /mnt/results.
+# commit, use up transaction ids and make a checkpoint; then one backend alone, while another commits, too. Leaves in
+# /mnt/results, of each, fsync*.ndjson, what staprun said on standard error, and what the server itself counted.
 set -eux
 
 results=/mnt/results
@@ -48,11 +48,14 @@ SQL
 }
 before=$(counts)
 
+text=$(printf 'ä%.0s' $(seq 100))
 psql -q <<SQL
 create database copied strategy file_copy;
+create table "nöt	\x""
+ed" (i int);
 create table noted (i int, info text);
 SQL
-for at in $(seq $inserts); do echo "insert into noted values ($at, 'it is ""noted""');"; done | psql -q
+for _ in $(seq $inserts); do echo "insert into noted values (1, '$text');"; done | psql -q
 psql -qc "do \$\$ begin for i in 1..$ids loop perform txid_current(); commit; end loop; end \$\$"
 psql -qc checkpoint
 
@@ -61,4 +64,41 @@ kill -TERM $probe
 wait $probe || true
 echo "{\"inserts\":$inserts,\"before\":$before,\"after\":$after}" >$results/fsync_server.json
 cp /tmp/fsync.ndjson $results/fsync.ndjson
+
+# ---- one backend alone, by a module that was compiled without the kernel's symbols ----
+mkfifo /tmp/one
+psql -qAt </tmp/one >/tmp/one.out &
+one=$!
+exec 3>/tmp/one
+asked=0
+# Has the backend do something, and waits until it is done; what it said last is `answer`.
+ask() {
+  asked=$((asked + 1))
+  printf '%s;\n\\echo done %s\n' "$1" "$asked" >&3
+  until grep -q "^done $asked$" /tmp/one.out; do kill -0 $one; done
+  answer=$(tail -n 2 /tmp/one.out | head -n 1)
+}
+# It tells what it has counted when it is idle.
+wal_fsyncs() {
+  ask 'select pg_stat_force_next_flush()'
+  ask "select sum(fsyncs) from pg_stat_get_backend_io(pg_backend_pid()) where object = 'wal'"
+}
+ask 'select pg_backend_pid()' && pid=$answer
+staprun /mnt/fsync_tracepoints.ko traced_pid="$pid" >/tmp/one.ndjson 2>$results/fsync_one_staprun.log &
+probe=$!
+# It opens pg_control.
+until grep -q '"type":"open"' /tmp/one.ndjson; do kill -0 $probe; ask 'select system_identifier from pg_control_system()'; done
+wal_fsyncs && before=$answer
+for _ in 1 2 3; do
+  psql -qc "insert into noted values (2, 'by another')"
+  ask "insert into noted values (3, 'by one')"
+done
+wal_fsyncs && after=$answer
+printf '\\q\n' >&3
+wait $one
+until grep -q '"type":"exit"' /tmp/one.ndjson; do kill -0 $probe; done
+kill -TERM $probe
+wait $probe || true
+echo "{\"pid\":$pid,\"wal_fsyncs\":$((after - before))}" >$results/fsync_one_server.json
+cp /tmp/one.ndjson $results/fsync_one.ndjson
 $postgres pg_ctl -D /tmp/fsync/data -m fast stop >/dev/null

@@ -86,17 +86,23 @@ step() {
   step "building the machine's system in $cache/system" flock "$cache/lock" "$here/build.sh" "$cache/system"
 
 compile() {
-  script=$1
-  shift
+  script=$1 module=$2
+  shift 2
   step "compiling probes/$script.stp" \
-    "$here/compile.sh" "$cache/system" "$checkout/probes/$script.stp" "$work/$script.ko" "$@"
+    "$here/compile.sh" "$cache/system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
 }
 cp "$here/guest.sh" "$work"
 for experiment in $experiments; do
-  # The server's pids are known only in the machine.
   case $experiment in
-    fsync) compile fsync /usr/lib/postgresql/18/bin/postgres 0 0 ;;
-    *) compile netflow ;;
+    fsync)
+      # The server's pids are known only in the machine.
+      set -- /usr/lib/postgresql/18/bin/postgres 0 0
+      export KERNEL_SYMBOLS=yes
+      compile fsync fsync "$@"
+      unset KERNEL_SYMBOLS
+      compile fsync fsync_tracepoints "$@"
+      ;;
+    *) compile netflow netflow ;;
   esac
   cp "$here/$experiment.sh" "$work"
   echo "$experiment" >>"$work/experiments"
