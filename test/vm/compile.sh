@@ -6,7 +6,7 @@
 # Arguments are the script's; a path among them is one in the folder.
 #
 # SystemTap finds no symbols of the kernel: it looks for the file System.map where Debian's package of debug information
-# has none. With KERNEL_SYMBOLS=yes it does, as on a machine that compiles for itself, where they are in /proc/kallsyms.
+# has none. With KERNEL_SYMBOLS=yes there is a link to it.
 #
 # The first time it takes minutes, for SystemTap looks at all tracepoints; it remembers them in the folder's /root.
 #
