@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { assertGolden } from '../golden.ts';
-import { runCommand } from '../support/command.ts';
+import { Command, runCommand } from '../support/command.ts';
 import { temporaryDirectory } from '../support/programs.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
@@ -46,6 +46,18 @@ describe('recorded records', () => {
     const byName = path.join(ROOT, 'test', 'golden', 'fsync', 'records.ndjson');
     const { stdout } = await runCommand(['trace', 'fsync', '--records', byName]);
     assert.equal(stdout, readFileSync(path.join(ROOT, 'test', 'golden', 'fsync', 'report.txt'), 'utf8'));
+  });
+
+  it('come through a pipe, whose writer still has its last words after Ctrl-C', async () => {
+    const [first = '', ...rest] = readFileSync(RECORDED, 'utf8').split(/(?<=tick.*\n)/);
+    const command = new Command(['trace', 'fsync', '--json', '--records', '-'], {}, 'pipe');
+    command.process.stdin!.write(first);
+    await command.until('stdout', /"attach"/);
+    command.kill('SIGINT');
+    command.process.stdin!.end(rest.join(''));
+    const { status, stdout } = await command.finished();
+    assert.equal(status, 0);
+    assert.equal(stdout, readFileSync(path.join(ROOT, 'test', 'golden', 'fsync', 'records.ndjson'), 'utf8'));
   });
 
   it('are in none of the files that cannot be read, or hold something else', async () => {

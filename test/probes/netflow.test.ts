@@ -56,6 +56,25 @@ describe('a recording of netflow.stp', () => {
     assert.match(ends[0]!.remote, /^\[::1\]:\d+$/);
   });
 
+  it('may have the ports of a session twice, for they are taken again when it has ended', () => {
+    const { client, server } = report.sessions.find(({ id }) => id === 5)!.wire;
+    const text = (end: typeof client.local): string => `${end!.address}:${end!.port}`;
+    const ends = [
+      [client.local, client.remote],
+      [server.local, server.remote],
+      [server.remote, server.local],
+    ] as const;
+    const earlier = ends.flatMap(([local, remote], at) => {
+      const common = { sock: `earlier ${at}`, clock_us: 1, sent: 0, received: 0 };
+      const ports = { pid: 23, comm: '', local: text(local), remote: text(remote) };
+      return [
+        { type: 'open', ...common, ...ports },
+        { type: 'close', ...common },
+      ].map((line) => JSON.stringify(line));
+    });
+    assert.deepEqual(judge(report, lines.toSpliced(1, 0, ...earlier).join('\n')), []);
+  });
+
   it('is found wrong when any one of its runs is left out', () => {
     const runs = lines.flatMap((line, index) => (line.includes('"type":"run"') ? [index] : []));
     for (let i = 0; i < runs.length; i += 23) {

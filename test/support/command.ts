@@ -21,9 +21,13 @@ export class Command {
   readonly #closed: Promise<unknown>;
   #hasClosed = false;
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    stdin: 'ignore' | 'pipe' = 'ignore',
+  ) {
     this.process = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...environment },
     });
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {

@@ -103,24 +103,29 @@ export interface SessionSockets {
   backend: RecordedSocket;
 }
 
-/** @throws {Error} when one was not recorded */
+/**
+ * A port may be taken again when its connection has ended: then the ends of two sessions are the same, one after the other.
+ *
+ * @throws {Error} when one was not recorded
+ */
 export function socketsOf(session: SessionRecord, { sockets }: Recording): SessionSockets {
-  const find = (what: string, wanted: (socket: RecordedSocket) => boolean): RecordedSocket => {
-    const found = sockets.find(wanted);
-    if (found === undefined) throw new Error(`session ${session.id}: no record of ${what}`);
-    return found;
-  };
   const { client, server } = session.wire;
+  const found = <T>(what: string, socket: T | undefined): T => {
+    if (socket === undefined) throw new Error(`session ${session.id}: no record of ${what}`);
+    return socket;
+  };
+  const backends = sockets.filter(({ remote }) => isEnd(server.local, remote));
+  const nth = backends.findIndex(({ pid }) => pid === session.backend_pid);
+  const backend = found('its backend', backends[nth]);
+  const servers = sockets.filter(({ local }) => isEnd(server.local, local));
+  const clients = sockets.filter(
+    ({ local, remote }) => isEnd(client.local, local) && isEnd(client.remote, remote),
+  );
+  const before = clients.filter((socket) => sockets.indexOf(socket) < sockets.indexOf(backend));
   return {
-    client: find(
-      'its client leg',
-      (socket) => isEnd(client.local, socket.local) && isEnd(client.remote, socket.remote),
-    ),
-    server: find('its server leg', (socket) => isEnd(server.local, socket.local)),
-    backend: find(
-      'its backend',
-      (socket) => isEnd(server.local, socket.remote) && socket.pid === session.backend_pid,
-    ),
+    client: found('its client leg', before.at(-1) ?? clients[0]),
+    server: found('its server leg', servers[nth]),
+    backend,
   };
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The first process of the virtual machine: brings it up, runs /mnt/experiment.sh, powers it off. Whatever happens, the
+# The first process of the virtual machine: brings it up, runs what /mnt/experiments names, powers it off. Whatever happens, the
 # machine ends: when this script does, the kernel panics, and is told to end the machine then.
 export PATH=/usr/lib/postgresql/18/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8
 mount -t proc proc /proc
@@ -13,8 +13,10 @@ mount -t virtiofs -o ro checkout /srv
 ip link set lo up
 
 mkdir -p /mnt/results
-sh /mnt/experiment.sh >/mnt/results/experiment.log 2>&1
-echo $? >/mnt/results/status
+while read -r experiment; do
+  sh "/mnt/$experiment.sh" >"/mnt/results/$experiment.log" 2>&1
+  echo $? >"/mnt/results/$experiment.status"
+done </mnt/experiments
 sync
 echo o >/proc/sysrq-trigger
 # The machine powers off while this waits.

@@ -1,8 +1,11 @@
+import { parseRecordLine } from '../../src/backend/trace/bpftrace_line.ts';
+import type { TraceRecord } from '../../src/backend/trace/record.ts';
+import type { StatementSummary, SummaryRecord } from '../../src/backend/trace/summary.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { differences, readRecording } from '../support/probe_recording.ts';
 
 /**
- * What is wrong with a run of experiment.sh, a sentence each: records that contradict each other, figures of the kernel
+ * What is wrong with a run of netflow.sh, a sentence each: records that contradict each other, figures of the kernel
  * that are not the report's, and an experiment that was not what it should have been.
  */
 export function judge(report: ReportRecord, probe: string): string[] {
@@ -21,3 +24,114 @@ export function judge(report: ReportRecord, probe: string): string[] {
   if (late.length !== 3) faults.push(`${late.length} sockets were seen late instead of 3`);
   return faults;
 }
+
+/** What fsync.sh asked the server, before and after. */
+export interface ServerSaid {
+  readonly next_id: number;
+  /** Of WAL, by client backends. */
+  readonly wal_fsyncs: number;
+  readonly checkpointer_slru_pages: number;
+}
+
+export interface FsyncRun {
+  /** How many rows were inserted, one per transaction. */
+  readonly inserts: number;
+  readonly before: ServerSaid;
+  readonly after: ServerSaid;
+}
+
+const IDS_PER_CLOG_PAGE = 32_768;
+
+/**
+ * What is wrong with a run of fsync.sh, a sentence each: lines that are no records, probes that were skipped, and figures
+ * that are not those of the server.
+ *
+ * @param recording what fsync.stp printed
+ * @param summary what `pgnetflow trace fsync --json --records` makes of it
+ * @param said what SystemTap said on standard error
+ */
+export function judgeFsync(
+  { inserts, before, after }: FsyncRun,
+  recording: string,
+  summary: SummaryRecord,
+  said: string,
+): string[] {
+  const faults = recordingFaults(recording, said);
+  const expect = (what: string, found: unknown, expected: unknown): void => {
+    if (found !== expected) faults.push(`${what}: ${String(found)} instead of ${String(expected)}`);
+  };
+  const atLeast = (what: string, found: number, least: number): void => {
+    if (!(found >= least)) faults.push(`${what}: ${found}, fewer than ${least}`);
+  };
+  const statement = (beginning: string): StatementSummary | undefined =>
+    summary.statements.find(({ who, query }) => who === CLIENT && query?.startsWith(beginning));
+
+  const copied = statement('create database copied');
+  atLeast('fsyncs of a copied database', copied?.fsyncs ?? 0, 100);
+  atLeast('its opens, for each file is read, written and synced', copied?.opens ?? 0, copied?.fsyncs ?? 1);
+
+  const strange = 'create table "nöt \\x"" ed" (i int);';
+  expect('a text with a tab, a newline and a backslash', statement('create table "')?.query, strange);
+  const inserted = statement('insert into noted');
+  expect('a text that was cut', /^insert into noted values \(1, 'ä+$/.test(inserted?.query ?? ''), true);
+  // The WAL writer may have synced what a commit would have.
+  atLeast('fsyncs of WAL by inserts', inserted?.wal_fsyncs ?? 0, Math.ceil(inserts * 0.8));
+  atLeast('inserts', inserts, inserted?.calls ?? Infinity);
+  const wal = summary.by.find(({ who }) => who === CLIENT)?.wal_fsyncs;
+  expect('fsyncs of WAL by client backends', wal, after.wal_fsyncs - before.wal_fsyncs);
+
+  const pageOf = (id: number): number => Math.floor((id - 1) / IDS_PER_CLOG_PAGE);
+  const begun = pageOf(after.next_id) - pageOf(before.next_id);
+  atLeast('pages of pg_xact to begin', begun, 1);
+  expect('pages of pg_xact begun', summary.clog.new_pages, begun);
+  expect('of them by the loop', statement('do $$')?.slru_new['pg_xact'], begun);
+  expect('different pages of pg_xact written', summary.clog.different_pages, begun + 1);
+  const written = summary.by.find(({ who }) => who === 'checkpointer')?.slru_pages ?? {};
+  const pages = Object.values(written).reduce((sum, count) => sum + count, 0);
+  const counted = after.checkpointer_slru_pages - before.checkpointer_slru_pages;
+  expect('SLRU pages written by the checkpointer', pages, counted);
+  return faults;
+}
+
+export interface OneBackend {
+  readonly pid: number;
+  readonly wal_fsyncs: number;
+}
+
+/** The same of the part of fsync.sh that traces one backend, which inserts while another does. */
+export function judgeOneBackend(
+  one: OneBackend,
+  recording: string,
+  summary: SummaryRecord,
+  said: string,
+): string[] {
+  const faults = recordingFaults(recording, said);
+  const pids = new Set(
+    parsed(recording).flatMap((record) => (record !== null && 'pid' in record ? record.pid : [])),
+  );
+  if (pids.size !== 1 || !pids.has(one.pid))
+    faults.push(`traced ${[...pids].join(', ')} instead of ${one.pid}`);
+  const [inserted] = summary.statements;
+  if (inserted?.query !== "insert into noted values (3, 'by one');") faults.push(`it did ${inserted?.query}`);
+  const { wal_fsyncs: fsyncs } = summary.totals;
+  if (fsyncs !== one.wal_fsyncs || fsyncs === 0)
+    faults.push(`fsyncs of WAL: ${fsyncs}, of the server's own count ${one.wal_fsyncs}`);
+  return faults;
+}
+
+function parsed(recording: string): (TraceRecord | null)[] {
+  return recording.trimEnd().split('\n').map(parseRecordLine);
+}
+
+/** What is no record of fsync.stp, or missing. */
+function recordingFaults(recording: string, said: string): string[] {
+  const records = parsed(recording);
+  const lines = recording.split('\n');
+  const faults = records.flatMap((record, at) => (record === null ? `no record: ${lines[at]}` : []));
+  if (said.trim() !== '') faults.push(`SystemTap said: ${said.trim()}`);
+  if (records[0]?.type !== 'attach') faults.push('the first record is no attach');
+  if (records.at(-1)?.type !== 'detach') faults.push('the last record is no detach');
+  return faults;
+}
+
+const CLIENT = 'client backend';

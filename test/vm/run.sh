@@ -1,10 +1,12 @@
 #!/bin/sh
-# Runs probes/netflow.stp for real: in a virtual machine of its own, whose kernel may be probed, with PostgreSQL, the
-# built proxy of this checkout and real clients; then compares the kernel's figures with the proxy's report.
+# Runs probes/netflow.stp and probes/fsync.stp for real: in a virtual machine of its own, whose kernel may be probed, with
+# PostgreSQL, the built proxy of this checkout and real clients; then compares the kernel's figures with the proxy's report,
+# and what was traced of fsyncs with what the server counted.
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
-#   npm run test:stap -- --overhead          measures what the probe costs instead
+#   npm run test:stap -- --only netflow      runs one of the two
+#   npm run test:stap -- --overhead          measures what netflow.stp costs instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
 #
 # The machine's system is kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove it to build it anew.
@@ -13,13 +15,20 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
-experiment=experiment
+experiments='netflow fsync'
 keep=
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=$2 && shift ;;
-    --overhead) experiment=overhead ;;
-    *) echo "run.sh: $1 is no option; there are --keep FOLDER and --overhead" >&2; exit 2 ;;
+    --only)
+      case $2 in
+        netflow | fsync) experiments=$2 ;;
+        *) echo "run.sh: --only $2: there are netflow and fsync" >&2; exit 2 ;;
+      esac
+      shift
+      ;;
+    --overhead) experiments=overhead ;;
+    *) echo "run.sh: $1 is no option; there are --keep FOLDER, --only and --overhead" >&2; exit 2 ;;
   esac
   shift
 done
@@ -75,19 +84,45 @@ step() {
 
 [ -d "$cache/system" ] ||
   step "building the machine's system in $cache/system" flock "$cache/lock" "$here/build.sh" "$cache/system"
-step 'compiling probes/netflow.stp' "$here/compile.sh" "$cache/system" "$checkout/probes/netflow.stp" "$work/netflow.ko"
-cp "$here/guest.sh" "$work/guest.sh"
-cp "$here/$experiment.sh" "$work/experiment.sh"
-step 'running the experiment in the machine' "$here/boot.sh" "$cache/system" "$checkout" "$work"
+
+compile() {
+  script=$1 module=$2
+  shift 2
+  step "compiling probes/$script.stp" \
+    "$here/compile.sh" "$cache/system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
+}
+cp "$here/guest.sh" "$work"
+for experiment in $experiments; do
+  case $experiment in
+    fsync)
+      # The server's pids are known only in the machine.
+      set -- /usr/lib/postgresql/18/bin/postgres 0 0
+      export KERNEL_SYMBOLS=yes
+      compile fsync fsync "$@"
+      unset KERNEL_SYMBOLS
+      compile fsync fsync_tracepoints "$@"
+      ;;
+    *) compile netflow netflow ;;
+  esac
+  cp "$here/$experiment.sh" "$work"
+  echo "$experiment" >>"$work/experiments"
+done
+step 'running the experiments in the machine' "$here/boot.sh" "$cache/system" "$checkout" "$work"
 
 [ -z "$keep" ] || { mkdir -p "$keep" && cp -R "$work"/results/. "$work"/*.log "$keep"; }
-if [ "$(cat "$work/results/status" 2>/dev/null)" != 0 ]; then
-  tail -n 40 "$work/console.log" "$work/results/experiment.log" >&2
-  echo 'the experiment failed in the machine; these are its last words' >&2
-  exit 1
-fi
-if [ "$experiment" = overhead ]; then
-  cat "$work/results/overhead"
-else
-  node "$checkout/dist/test/vm/main.js" "$work/results"
-fi
+for experiment in $experiments; do
+  if [ "$(cat "$work/results/$experiment.status" 2>/dev/null)" != 0 ]; then
+    tail -n 40 "$work/console.log" "$work/results/"*.log >&2
+    echo "$experiment.sh failed in the machine; these are its last words" >&2
+    exit 1
+  fi
+done
+status=0
+for experiment in $experiments; do
+  case $experiment in
+    netflow) node "$checkout/dist/test/vm/main.js" "$work/results" || status=1 ;;
+    fsync) node "$checkout/dist/test/vm/fsync_main.js" "$work/results" || status=1 ;;
+    overhead) cat "$work/results/overhead" ;;
+  esac
+done
+exit $status

@@ -81,15 +81,17 @@ function isType(text: string): text is TraceRecord['type'] {
 
 /** @returns undefined when it is no such value */
 function parseValue(text: string, kind: Kind): unknown {
-  if (kind === TEXT)
-    return Buffer.from(text, 'latin1')
-      .toString('utf8')
-      .replace(/\uFFFD+$/, '');
+  if (kind === TEXT) return withoutCut(Buffer.from(text, 'latin1').toString('utf8'));
   if (!/^-?\d{1,19}$/.test(text)) return undefined;
   const number = Number(text);
   if (kind === US) return Math.round(number / 1000);
   if (kind === STATEMENT) return number === 0 ? null : number;
   return kind === FLAG ? number === 1 : number;
+}
+
+/** Texts are cut between bytes, not characters. */
+function withoutCut(text: string): string {
+  return text.replace(/\uFFFD+$/, '');
 }
 
 function parseObject(line: string): { type: unknown; data: unknown } | null {
@@ -117,6 +119,10 @@ export function parseRecordLine(line: string): TraceRecord | null {
   const { type } = value;
   if (typeof type !== 'string' || !isType(type)) return null;
   const record: Record<string, unknown> = { ...UNKNOWN_YET[type], ...value };
+  for (const [name, kind] of LAYOUTS[type]) {
+    const text = record[name];
+    if (kind === TEXT && typeof text === 'string') record[name] = withoutCut(text);
+  }
   const fits = LAYOUTS[type].every(([name, kind]) => hasKind(record[name], kind));
   // Its fields are those that its type has.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion

@@ -209,6 +209,9 @@ async function connect({ connect: url }: TraceSettings, target: Target): Promise
 
 async function readRecords(file: string, add: (record: TraceRecord) => void): Promise<void> {
   const input = file === '-' ? process.stdin : createReadStream(file);
+  // Ctrl-C is for the tracer before the pipe, too: what it still tells is read. A second one ends us.
+  const toTracer = (): undefined => undefined;
+  if (file === '-') process.once('SIGINT', toTracer);
   input.setEncoding('latin1');
   let count = 0;
   let beginning = '';
@@ -222,6 +225,8 @@ async function readRecords(file: string, add: (record: TraceRecord) => void): Pr
     }
   } catch (cause) {
     throw unreadable(file, FSYNC_RECORDS, cause);
+  } finally {
+    process.off('SIGINT', toTracer);
   }
   if (count === 0) throw notWanted(file, FSYNC_RECORDS, beginning, `it has no record of ${FSYNC_SCHEMA}`);
 }

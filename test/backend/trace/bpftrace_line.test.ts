@@ -97,7 +97,9 @@ describe('a line of bpftrace', () => {
   it('may end in the middle of a character', () => {
     const bytes = Buffer.from('{"type": "printf", "data": "statement 1000 1 1 ta€"}').toString('latin1');
     const record = parseBpftraceLine(bytes.replace(/..(?="\})/, ''));
-    assert.deepEqual(record, { type: 'statement', at_us: 1, pid: 1, statement: 1, query: 'ta' });
+    const read = { type: 'statement', at_us: 1, pid: 1, statement: 1, query: 'ta' };
+    assert.deepEqual(record, read);
+    assert.deepEqual(parseRecordLine(JSON.stringify({ ...read, query: 'ta\uFFFD' })), read);
   });
 
   it('is read back from what is published', () => {
