@@ -17,6 +17,8 @@ const RELEASE_EVERY_MS = 500;
 const STOP_TIMEOUT_MS = 30_000;
 /** bpftrace looks for the signal ten times a second, and may be busy. */
 const ASK_AGAIN_MS = 1000;
+/** A bpftrace that has not printed its maps by then does so at its end only: 0.17 answers at once, 0.27 never. */
+const ANSWER_TIMEOUT_MS = 15_000;
 /** Maps that disagree with each other are asked for again; a socket that never rests is left to its next line. */
 const FLUSH_ATTEMPTS = 10;
 
@@ -34,7 +36,9 @@ export class BpftraceProducer implements Producer {
   #askedMs = 0;
   #mapsArrived: (() => void) | null = null;
   #flushing: Promise<void> = Promise.resolve();
-  #state: 'starting' | 'attached' | 'stopping' | 'ended' = 'starting';
+  #state: 'starting' | 'attached' | 'draining' | 'stopping' | 'ended' = 'starting';
+  /** It prints its maps when it is asked to. */
+  #answers = true;
 
   private constructor(tool: string, process: GuardedTool, filter: Filter, sink: ProducerSink) {
     this.tool = tool;
@@ -66,7 +70,7 @@ export class BpftraceProducer implements Producer {
           sink.attached();
           resolve(producer);
         }
-        if (producer.#state === 'attached') producer.#take(event);
+        if (producer.#state === 'attached' || producer.#state === 'draining') producer.#take(event);
       });
       const end = (how: string): void => {
         const starting = producer.#state === 'starting';
@@ -91,14 +95,30 @@ export class BpftraceProducer implements Producer {
     const impatience = setTimeout(() => this.#process.signal('SIGKILL'), STOP_TIMEOUT_MS);
     await this.flush();
     clearTimeout(impatience);
+    if (!this.#answers) {
+      await this.#drain();
+      return;
+    }
     // What has not come since the maps were asked for the last time happened after that, on a socket that never rests.
     this.#order.release(nowMs(), nowMs() - this.#askedMs);
     this.#state = 'stopping';
     await this.#process.stop('SIGKILL');
   }
 
+  /** Ends a bpftrace that does not answer, which prints its maps then. */
+  async #drain(): Promise<void> {
+    this.#state = 'draining';
+    await this.#process.stop('SIGINT');
+    this.#takeMaps();
+    this.#order.release(nowMs(), 0);
+  }
+
   async #flush(): Promise<void> {
-    for (let attempt = 0; attempt < FLUSH_ATTEMPTS && this.#state === 'attached'; attempt++) {
+    for (
+      let attempt = 0;
+      attempt < FLUSH_ATTEMPTS && this.#state === 'attached' && this.#answers;
+      attempt++
+    ) {
       if ((await this.#readMaps()) === 0) return;
       // A socket that does not rest is ahead of some map each time; by the second time all is here that was asked for.
       if (attempt > 0 && this.#order.missingSince(this.#askedMs) === 0) return;
@@ -110,11 +130,14 @@ export class BpftraceProducer implements Producer {
     this.#maps = { past: null, run: null };
     this.#askedMs = nowMs();
     const again = setInterval(() => this.#process.signal('SIGUSR1'), ASK_AGAIN_MS);
-    await new Promise<void>((resolve) => {
-      this.#mapsArrived = resolve;
+    let giveUp: NodeJS.Timeout | undefined;
+    this.#answers = await new Promise<boolean>((resolve) => {
+      this.#mapsArrived = () => resolve(true);
+      giveUp = setTimeout(resolve, ANSWER_TIMEOUT_MS, false);
       this.#process.signal('SIGUSR1');
     });
     this.#mapsArrived = null;
+    clearTimeout(giveUp);
     clearInterval(again);
     return this.#takeMaps();
   }
