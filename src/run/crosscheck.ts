@@ -9,12 +9,18 @@ import { renderCrosscheck } from '../report/crosscheck_text.ts';
 import { renderJson } from '../report/json.ts';
 import type { ReportRecord } from '../report/model.ts';
 import type { CrosscheckSettings } from '../settings/crosscheck_settings.ts';
-import { type InputKind, notWanted, parseReport, RECORDING, REPORT, unreadable } from './input_file.ts';
+import {
+  BEGINNING,
+  type InputKind,
+  notWanted,
+  parseReport,
+  RECORDING,
+  REPORT,
+  unreadable,
+} from './input_file.ts';
 
 /** Offline there is more room than beside a proxy: about 600 MB of runs at worst. */
 const LIMITS = { maxRuns: 5_000_000, maxSockets: 500_000 };
-/** So much of a file tells what it is. */
-const BEGINNING_BYTES = 4096;
 
 const ifMistaken = 'the order is pgnetflow crosscheck REPORT.json PROBE.ndjson';
 const FIRST: InputKind = { ...REPORT, ifMistaken };
@@ -93,7 +99,7 @@ async function readRecording(file: string): Promise<KernelLedger> {
   try {
     for await (const chunk of open(file)) {
       const bytes = Buffer.from(chunk);
-      if (beginning === '') beginning = bytes.toString('utf8', 0, BEGINNING_BYTES);
+      if (beginning === '') beginning = bytes.toString('utf8', 0, BEGINNING);
       reader.read(bytes);
     }
     reader.end();

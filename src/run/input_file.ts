@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { REPORT_SCHEMA, type ReportRecord } from '../report/model.ts';
 import { checkReport } from '../report/read_report.ts';
 import { describeError } from './describe_error.ts';
@@ -36,6 +37,19 @@ export class InputFileError extends Error {
   constructor(file: string, problem: string, cause?: unknown) {
     super(`${file === '-' ? 'standard input' : file}: ${problem}`, { cause });
     this.name = 'InputFileError';
+  }
+}
+
+/**
+ * Reads a whole file.
+ *
+ * @throws {InputFileError}
+ */
+export async function readInputFile(file: string, wanted: InputKind): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw unreadable(file, wanted, cause);
   }
 }
 
@@ -114,6 +128,9 @@ function parseJson(file: string, text: string, wanted: InputKind): unknown {
   }
 }
 
+/** So much of a text is enough to tell what it is. */
+export const BEGINNING = 4096;
+
 const BY_SCHEMA: ReadonlyMap<string, InputKind> = new Map([
   ['report', REPORT],
   ['probe', RECORDING],
@@ -122,6 +139,6 @@ const BY_SCHEMA: ReadonlyMap<string, InputKind> = new Map([
 
 /** By the schema that stands near the beginning of whatever pgnetflow writes as JSON. */
 function recognize(text: string): InputKind | null {
-  const [, schema = ''] = /"schema":\s*"pgnetflow\.(\w+)\/\d+"/.exec(text.slice(0, 4096)) ?? [];
+  const [, schema = ''] = /"schema":\s*"pgnetflow\.(\w+)\/\d+"/.exec(text.slice(0, BEGINNING)) ?? [];
   return BY_SCHEMA.get(schema) ?? null;
 }

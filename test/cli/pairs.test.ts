@@ -5,7 +5,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { TLSSocket } from 'node:tls';
-import pg from 'pg';
+import type pg from 'pg';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { untilActive } from '../support/activity.ts';
@@ -17,7 +17,7 @@ import { connectTo, freePort, type Peer } from '../support/peers.ts';
 import { temporaryDirectory } from '../support/programs.ts';
 import { debianMissing, debianServer, embeddedServer } from '../support/servers.ts';
 import { connectTls } from '../support/tls_peers.ts';
-import { LOCAL_NAMES, withTls } from '../support/tls_server.ts';
+import { enter, LOCAL_NAMES, withTls } from '../support/tls_server.ts';
 
 const authority = new Authority('pgnetflow test authority');
 const serverCertificate = authority.issue('localhost', LOCAL_NAMES);
@@ -47,21 +47,13 @@ interface Door {
   readonly tls: boolean;
 }
 
-async function enter({ port, tls }: Door): Promise<pg.Client> {
-  const client = new pg.Client({
-    host: 'localhost',
-    port,
-    user: 'postgres',
-    database: 'postgres',
-    ...(tls && { ssl: { ca: authority.cert } }),
-  });
-  await client.connect();
-  return client;
+async function knock({ port, tls }: Door): Promise<pg.Client> {
+  return enter(port, tls ? authority : null);
 }
 
 /** Runs a statement that never ends by itself, and cancels it through the same door, as psql would. */
 async function cancelled(door: Door, server: PostgresServer): Promise<void> {
-  const client = await enter(door);
+  const client = await knock(door);
   const sleeping = client.query('select pg_sleep(611)').then(
     () => 'it ended',
     (error: unknown) => Reflect.get(Object(error), 'code'),
@@ -128,16 +120,16 @@ listeners:
     const version = "select current_setting('server_version_num')::int / 10000 as version";
     const ssl = 'select ssl from pg_stat_ssl where pid = pg_backend_pid()';
     const oneByOne = async (door: Door): Promise<unknown[]> => {
-      const client = await enter(door);
+      const client = await knock(door);
       const answers = [(await client.query(version)).rows[0], (await client.query(ssl)).rows[0]];
       await client.end();
       return answers;
     };
     assert.deepEqual(await oneByOne(overTls), [{ version: major(secure) }, { ssl: true }]);
     assert.deepEqual(await oneByOne(inTheClear), [{ version: major(plain) }, { ssl: false }]);
-    await assert.rejects(enter({ ...overTls, tls: false }), { code: '28000' });
-    await assert.rejects(enter({ ...inTheClear, tls: true }), /does not support SSL/);
-    await assert.rejects(enter(gone), { code: '08001' });
+    await assert.rejects(knock({ ...overTls, tls: false }), { code: '28000' });
+    await assert.rejects(knock({ ...inTheClear, tls: true }), /does not support SSL/);
+    await assert.rejects(knock(gone), { code: '08001' });
     await cancelled(overTls, secure);
     await cancelled(inTheClear, plain);
 

@@ -6,18 +6,18 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
-import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { processKind } from '../../src/backend/process_kind.ts';
 import type { ReportRecord, SessionRecord } from '../../src/report/model.ts';
 import { Authority } from '../support/certificates.ts';
 import { Command } from '../support/command.ts';
 import { assertConserved } from '../support/conservation.ts';
+import { LEGS } from '../support/legs.ts';
 import { methodMissing } from '../support/probing.ts';
 import { temporaryDirectory } from '../support/programs.ts';
 import { embeddedServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
-import { LOCAL_NAMES, withTls } from '../support/tls_server.ts';
+import { enter, LOCAL_NAMES, withTls } from '../support/tls_server.ts';
 
 const skip = methodMissing('bpftrace');
 const authority = new Authority('pgnetflow test authority');
@@ -31,14 +31,6 @@ const ROWS = 4001;
 
 /** Bytes of that alert in a record of TLS 1.3: header, alert, type, tag. */
 const CLOSE_NOTIFY = 5 + 2 + 1 + 16;
-
-/** Which legs have TLS, listener by listener. */
-const LEGS = [
-  { client: false, server: false },
-  { client: true, server: false },
-  { client: false, server: true },
-  { client: true, server: true },
-] as const;
 
 function configuration(port: number, reportFile: string, probeSocket: string): string {
   const listeners = LEGS.map(
@@ -60,14 +52,7 @@ ${listeners.join('')}`;
 
 /** Statements of all kinds, one after the other. */
 async function work(port: number, tls: boolean, session: number): Promise<void> {
-  const client = new pg.Client({
-    host: 'localhost',
-    port,
-    user: 'postgres',
-    database: 'postgres',
-    ...(tls && { ssl: { ca: authority.cert } }),
-  });
-  await client.connect();
+  const client = await enter(port, tls ? authority : null);
   await client.query('create temp table t (n int, text text)');
   for (let n = 0; n < SIMPLE; n += 1) await client.query(`select repeat('s', ${n * 997})`);
   for (let n = 0; n < EXTENDED; n += 1) await client.query("select repeat('e', $1)", [n * 1009]);

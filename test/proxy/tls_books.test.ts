@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LegRecord } from '../../src/report/model.ts';
+import { LEGS } from '../support/legs.ts';
 import { client, server } from '../support/messages.ts';
 import { fakeServer } from '../support/peers.ts';
 import { assertBalanced, onlySession, type Pair, statementOf, testProxy } from '../support/proxies.ts';
@@ -11,13 +12,6 @@ import { until, untilStill } from '../support/until.ts';
 
 const timeout = 30_000;
 const MB = 1024 * 1024;
-
-const LEGS = [
-  { client: false, server: false },
-  { client: true, server: false },
-  { client: false, server: true },
-  { client: true, server: true },
-] as const;
 
 function named(legs: (typeof LEGS)[number]): string {
   if (legs.client) return legs.server ? 'both legs' : 'the client leg';

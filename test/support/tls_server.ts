@@ -1,4 +1,5 @@
 // A real PostgreSQL that speaks TLS.
+import pg from 'pg';
 import type { PostgresOptions } from '../../src/embedded/postgres.ts';
 import type { Authority, Certificate } from './certificates.ts';
 
@@ -11,4 +12,17 @@ export function withTls(authority: Authority, certificate: Certificate): Postgre
     files: { 'server.crt': certificate.cert, 'server.key': certificate.key, 'root.crt': authority.cert },
     settings: { ssl: 'on', ssl_ca_file: 'root.crt' },
   };
+}
+
+/** A real client in the clear, or over TLS with whom this authority vouches for. */
+export async function enter(port: number, authority: Authority | null): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: 'localhost',
+    port,
+    user: 'postgres',
+    database: 'postgres',
+    ...(authority !== null && { ssl: { ca: authority.cert } }),
+  });
+  await client.connect();
+  return client;
 }

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import type { ReportRecord } from '../../report/model.ts';
-import { parseReport, REPORT, unreadable } from '../../run/input_file.ts';
+import { parseReport, readInputFile, REPORT } from '../../run/input_file.ts';
 
 /** A report does not lead to a backend. */
 export class SessionBackendError extends Error {
@@ -25,7 +23,7 @@ export interface SessionBackend {
  * @throws {SessionBackendError} when its session has no backend (any more)
  */
 export async function sessionBackend(session: number, reportFile: string): Promise<SessionBackend> {
-  const { sessions, ended_at: reportedAt } = await readReport(reportFile);
+  const { sessions, ended_at: reportedAt } = parseReport(reportFile, await readInputFile(reportFile, REPORT));
   const found = sessions.find(({ id }) => id === session);
   if (found === undefined)
     throw new SessionBackendError(`${reportFile} has no session ${session}; take a new report (kill -USR1)`);
@@ -34,12 +32,4 @@ export async function sessionBackend(session: number, reportFile: string): Promi
   if (pid === null)
     throw new SessionBackendError(`session ${session} has no backend: its log-in did not come to its end`);
   return { pid, startedBetweenMs: [Date.parse(startedAt), Date.parse(reportedAt)] };
-}
-
-async function readReport(file: string): Promise<ReportRecord> {
-  try {
-    return parseReport(file, await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw unreadable(file, REPORT, cause);
-  }
 }

@@ -1,14 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { StatementLogRecord } from '../../export/statement_log.ts';
 import type { StatementRecord } from '../../report/model.ts';
-import {
-  type InputKind,
-  notWanted,
-  parseReport,
-  REPORT,
-  STATEMENT_LOG,
-  unreadable,
-} from '../../run/input_file.ts';
+import { notWanted, parseReport, readInputFile, REPORT, STATEMENT_LOG } from '../../run/input_file.ts';
 import type { ProxySession, ProxyStatement } from './proxy_statements.ts';
 
 /** What a proxy's files say of its sessions. */
@@ -23,7 +15,7 @@ export interface ProxyBooks {
  * @throws {InputFileError}
  */
 export async function readReport(file: string): Promise<ProxyBooks> {
-  const { sessions } = parseReport(file, await readText(file, REPORT));
+  const { sessions } = parseReport(file, await readInputFile(file, REPORT));
   return {
     sessions: sessions.map((session) => ({
       id: session.id,
@@ -42,7 +34,7 @@ export async function readReport(file: string): Promise<ProxyBooks> {
  * @throws {InputFileError}
  */
 export async function readStatementLog(file: string): Promise<ProxyBooks> {
-  const text = await readText(file, STATEMENT_LOG);
+  const text = await readInputFile(file, STATEMENT_LOG);
   const lines = text.split('\n').slice(0, -1);
   const records = lines.map((line, at): StatementLogRecord => {
     const record = parseLine(line);
@@ -84,12 +76,4 @@ function proxyStatement(
   const startedUs = Date.parse(time.started_at) * 1000;
   const endedUs = time.duration_us === null ? Infinity : startedUs + time.duration_us;
   return [{ backendPid, session, seq, query, startedUs, endedUs }];
-}
-
-async function readText(file: string, wanted: InputKind): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw unreadable(file, wanted, cause);
-  }
 }

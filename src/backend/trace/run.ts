@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import os from 'node:os';
 import { createInterface } from 'node:readline';
-import { FSYNC_RECORDS, notWanted, unreadable } from '../../run/input_file.ts';
+import { BEGINNING, FSYNC_RECORDS, notWanted, unreadable } from '../../run/input_file.ts';
 import { Signals } from '../../run/signals.ts';
 import type { TraceSettings } from '../../settings/trace_settings.ts';
 import { UsageError } from '../../settings/usage_error.ts';
@@ -217,7 +217,7 @@ async function readRecords(file: string, add: (record: TraceRecord) => void): Pr
   let beginning = '';
   try {
     for await (const line of createInterface({ input })) {
-      if (beginning.length < 4096) beginning += `${line}\n`;
+      if (beginning.length < BEGINNING) beginning += `${line}\n`;
       const record = parseBpftraceLine(line) ?? parseRecordLine(Buffer.from(line, 'latin1').toString('utf8'));
       if (record === null) continue;
       count += 1;

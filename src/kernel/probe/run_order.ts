@@ -66,7 +66,7 @@ export class RunOrder {
   take(event: SocketEvent, nowMs: number): void {
     const name = lifeName(event.sock, event.openedUs);
     // A batch is told twice when the maps are asked for.
-    if (this.#ended.has(name) || this.#endedBefore.has(name)) return;
+    if (this.#hasEnded(name)) return;
     const watched = this.#watched(name);
     switch (event.type) {
       case 'open':
@@ -98,7 +98,7 @@ export class RunOrder {
       const [, seq = 0, kept = 0, openedUs = 0, dir = 0, from = 0, other = 0, bytes = 0, ...rest] = values;
       const [ops = 0, firstUs = 0, lastUs = 0] = rest;
       const name = lifeName(sock, openedUs);
-      if (this.#ended.has(name) || this.#endedBefore.has(name)) continue;
+      if (this.#hasEnded(name)) continue;
       const watched = this.#watched(name);
       if (seq >= watched.next) {
         const [newest, ...packed] = past.get(sock) ?? [];
@@ -199,6 +199,10 @@ export class RunOrder {
     if (watched.isForgotten) return;
     if (next > 0 && held.size === 0 && pending === null && close === null) watched.waitingSinceMs = null;
     else if (next !== nextBefore || watched.waitingSinceMs === null) watched.waitingSinceMs = nowMs;
+  }
+
+  #hasEnded(name: string): boolean {
+    return this.#ended.has(name) || this.#endedBefore.has(name);
   }
 
   /** Tells what is the next to be told, as a rule, without keeping it. @returns false when it is not */
