@@ -60,6 +60,39 @@ describe('recorded records', () => {
     assert.equal(stdout, readFileSync(path.join(ROOT, 'test', 'golden', 'fsync', 'records.ndjson'), 'utf8'));
   });
 
+  it('that are damaged, or not all there, are named in the report', async () => {
+    const lines = readFileSync(RECORDED, 'utf8').trimEnd().split('\n');
+    const file = path.join(temporaryDirectory(), 'damaged');
+    writeFileSync(file, lines.with(4, 'hello').with(7, lines[7]!.slice(0, -9)).slice(0, -1).join('\n'));
+    const { status, stdout } = await runCommand(['trace', 'fsync', '--records', file]);
+    assert.equal(status, 0);
+    assert.match(
+      stdout,
+      /\nDAMAGED: 2 lines could not be read; what they told is missing\n {2}line 5: it is no JSON\n {2}line 8: it is no JSON\nINCOMPLETE: the end \(detach\) is missing: [^\n]+\n$/,
+    );
+    const asJson = await runCommand(['trace', 'fsync', '--json', '--records', file]);
+    const {
+      damaged,
+      damaged_lines: named,
+      missing,
+    } = JSON.parse(asJson.stdout.trimEnd().split('\n').at(-1)!);
+    const problem = 'it is no JSON';
+    assert.deepEqual(
+      [damaged, named, missing],
+      [
+        2,
+        [
+          { line: 5, problem },
+          { line: 8, problem },
+        ],
+        ['detach'],
+      ],
+    );
+    writeFileSync(file, lines.slice(2).join('\n'));
+    const late = await runCommand(['trace', 'fsync', '--records', file]);
+    assert.match(late.stdout, /\nINCOMPLETE: the beginning \(attach\) is missing; [^\n]+\n$/);
+  });
+
   it('are in none of the files that cannot be read, or hold something else', async () => {
     const missing = await runCommand(['trace', 'fsync', '--records', '/nowhere/records']);
     assert.deepEqual([missing.status, missing.stdout], [1, '']);
@@ -78,6 +111,9 @@ describe('recorded records', () => {
       swapped.stderr,
       /other: it is a recording of pgnetflow probe, and not a recording of pgnetflow /,
     );
+    writeFileSync(other, '{"type":"attach","schema":"pgnetflow.fsync/2","at_us":1}\n');
+    const later = await runCommand(['trace', 'fsync', '--records', other]);
+    assert.match(later.stderr, /its schema is "pgnetflow\.fsync\/2", not "pgnetflow\.fsync\/1"; /);
     const folder = await runCommand(['trace', 'fsync', '--records', path.dirname(other)]);
     assert.match(folder.stderr, /: it is a directory; name the file in it that is a recording of pgnetflow /);
   });

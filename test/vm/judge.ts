@@ -1,5 +1,3 @@
-import { parseRecordLine } from '../../src/backend/trace/bpftrace_line.ts';
-import type { TraceRecord } from '../../src/backend/trace/record.ts';
 import type { StatementSummary, SummaryRecord } from '../../src/backend/trace/summary.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { differences, readRecording } from '../support/probe_recording.ts';
@@ -46,17 +44,15 @@ const IDS_PER_CLOG_PAGE = 32_768;
  * What is wrong with a run of fsync.sh, a sentence each: lines that are no records, probes that were skipped, and figures
  * that are not those of the server.
  *
- * @param recording what fsync.stp printed
- * @param summary what `pgnetflow trace fsync --json --records` makes of it
+ * @param summary what `pgnetflow trace fsync --json --records` makes of what fsync.stp printed
  * @param said what SystemTap said on standard error
  */
 export function judgeFsync(
   { inserts, before, after }: FsyncRun,
-  recording: string,
   summary: SummaryRecord,
   said: string,
 ): string[] {
-  const faults = recordingFaults(recording, said);
+  const faults = recordingFaults(summary, said);
   const expect = (what: string, found: unknown, expected: unknown): void => {
     if (found !== expected) faults.push(`${what}: ${String(found)} instead of ${String(expected)}`);
   };
@@ -99,16 +95,9 @@ export interface OneBackend {
 }
 
 /** The same of the part of fsync.sh that traces one backend, which inserts while another does. */
-export function judgeOneBackend(
-  one: OneBackend,
-  recording: string,
-  summary: SummaryRecord,
-  said: string,
-): string[] {
-  const faults = recordingFaults(recording, said);
-  const pids = new Set(
-    parsed(recording).flatMap((record) => (record !== null && 'pid' in record ? record.pid : [])),
-  );
+export function judgeOneBackend(one: OneBackend, summary: SummaryRecord, said: string): string[] {
+  const faults = recordingFaults(summary, said);
+  const pids = new Set(summary.statements.map(({ pid }) => pid));
   if (pids.size !== 1 || !pids.has(one.pid))
     faults.push(`traced ${[...pids].join(', ')} instead of ${one.pid}`);
   const [inserted] = summary.statements;
@@ -119,19 +108,14 @@ export function judgeOneBackend(
   return faults;
 }
 
-function parsed(recording: string): (TraceRecord | null)[] {
-  return recording.trimEnd().split('\n').map(parseRecordLine);
-}
-
-/** What is no record of fsync.stp, or missing. */
-function recordingFaults(recording: string, said: string): string[] {
-  const records = parsed(recording);
-  const lines = recording.split('\n');
-  const faults = records.flatMap((record, at) => (record === null ? `no record: ${lines[at]}` : []));
-  if (said.trim() !== '') faults.push(`SystemTap said: ${said.trim()}`);
-  if (records[0]?.type !== 'attach') faults.push('the first record is no attach');
-  if (records.at(-1)?.type !== 'detach') faults.push('the last record is no detach');
-  return faults;
+/** What could not be read, and what is missing. */
+function recordingFaults({ damaged_lines: lines, lost, missing }: SummaryRecord, said: string): string[] {
+  return [
+    ...lines.map(({ line, problem }) => `line ${line}: ${problem}`),
+    ...missing.map((type) => `there is no ${type}`),
+    ...(lost > 0 ? [`${lost} events lost`] : []),
+    ...(said.trim() === '' ? [] : [`SystemTap said: ${said.trim()}`]),
+  ];
 }
 
 const CLIENT = 'client backend';

@@ -21,6 +21,18 @@ export interface Entry {
   readonly tally: Tally;
 }
 
+/** A line that could not be read. */
+export interface DamagedLineRecord {
+  line: number;
+  problem: string;
+}
+
+/** A trace begins and ends with one of these. */
+export type Missing = 'attach' | 'detach';
+
+/** So many of the damaged lines are named. */
+const NAMED_LINES = 5;
+
 const UNKNOWN: ProcessKind = { kind: 'unknown', leader: null };
 
 /** Statements beyond that are booked to one entry of their process, `folded`. */
@@ -37,6 +49,9 @@ export class TraceBooks {
   #firstUs: number | null = null;
   #lastUs = 0;
   #lost = 0;
+  #damaged = 0;
+  readonly #damagedLines: DamagedLineRecord[] = [];
+  readonly #missing = new Set<Missing>(['attach', 'detach']);
   #pageBytes: number | null = null;
 
   get entries(): readonly Entry[] {
@@ -53,6 +68,21 @@ export class TraceBooks {
     return this.#lost;
   }
 
+  /** Lines that could not be read. */
+  get damaged(): number {
+    return this.#damaged;
+  }
+
+  /** The first of them. */
+  get damagedLines(): readonly DamagedLineRecord[] {
+    return this.#damagedLines;
+  }
+
+  /** The records of a whole trace that have not come. */
+  get missing(): Missing[] {
+    return [...this.#missing];
+  }
+
   /** BLCKSZ, when a page was seen. */
   get pageBytes(): number | null {
     return this.#pageBytes;
@@ -61,6 +91,11 @@ export class TraceBooks {
   /** How many different pages of an SLRU were written. */
   differentPages(directory: string): number {
     return this.#pages.get(directory)?.size ?? 0;
+  }
+
+  addDamaged(line: number, problem: string): void {
+    this.#damaged += 1;
+    if (this.#damagedLines.length < NAMED_LINES) this.#damagedLines.push({ line, problem });
   }
 
   add(record: TraceRecord): void {
@@ -95,8 +130,10 @@ export class TraceBooks {
         this.#forget(record.pid);
         return;
       case 'attach':
-      case 'tick':
       case 'detach':
+        this.#missing.delete(record.type);
+        return;
+      case 'tick':
     }
   }
 

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import os from 'node:os';
 import { createInterface } from 'node:readline';
+import { DamagedLine } from '../../kernel/records.ts';
 import { BEGINNING, FSYNC_RECORDS, notWanted, unreadable } from '../../run/input_file.ts';
 import { Signals } from '../../run/signals.ts';
 import type { TraceSettings } from '../../settings/trace_settings.ts';
 import { UsageError } from '../../settings/usage_error.ts';
 import { TraceBooks } from './books.ts';
 import { Bpftrace, requireBpftrace } from './bpftrace.ts';
-import { parseBpftraceLine, parseRecordLine } from './bpftrace_line.ts';
 import type { ServerCounts } from './check.ts';
 import { descriptorPath, findTarget, type Target, titles } from './cluster.ts';
 import { InOrder } from './in_order.ts';
@@ -16,6 +16,7 @@ import { TransientPaths } from './paths.ts';
 import { type ProxyBooks, readReport, readStatementLog } from './proxy_files.ts';
 import { ProxyStatements } from './proxy_statements.ts';
 import { FSYNC_SCHEMA, type TraceRecord } from './record.ts';
+import { parseLine } from './record_line.ts';
 import { ServerStatistics } from './server_counts.ts';
 import { summarize } from './summary.ts';
 import { renderTrace } from './text.ts';
@@ -31,7 +32,7 @@ export async function traceFsync(settings: TraceSettings): Promise<void> {
   const { json, records: file } = settings;
   const out = new Output(json);
   if (file !== null) {
-    await readRecords(file, (record) => out.add(record));
+    await readRecords(file, out);
     return out.finish({ proxy: await proxyStatements(settings), before: null, after: null });
   }
   const tracer = requireBpftrace();
@@ -52,11 +53,28 @@ class Output {
   readonly #books = new TraceBooks();
   readonly #paths = new TransientPaths();
   readonly #json: boolean;
+  #lines = 0;
   #epochUs = epochUs();
   readonly #ordered = new InOrder((record) => this.#take(this.#paths.complete(record)));
 
   constructor(json: boolean) {
     this.#json = json;
+  }
+
+  /**
+   * Reads the next line; one that cannot be read is in the report.
+   *
+   * @param line its bytes as Latin-1
+   */
+  read(line: string): TraceRecord | null {
+    this.#lines += 1;
+    try {
+      return parseLine(line);
+    } catch (error) {
+      if (!(error instanceof DamagedLine)) throw error;
+      this.#books.addDamaged(this.#lines, error.message);
+      return null;
+    }
   }
 
   add(record: TraceRecord): void {
@@ -101,13 +119,11 @@ async function trace(settings: TraceSettings, target: Target, tracer: string, ou
     .stopRequested({ dump: () => undefined, hangUp: null })
     .then((signal) => interrupted.abort(signal));
   const attached = new AbortController();
-  let hasDetached = false;
   const bpftrace = await Bpftrace.start(target, (line) => {
-    const record = parseBpftraceLine(line);
+    const record = out.read(line);
     if (record === null) return;
     if (record.type === 'attach') attached.abort(record.at_us);
     if (record.type === 'exit' && record.pid === target.pid) end.abort('the traced process has ended');
-    hasDetached ||= record.type === 'detach';
     out.add(withMore(record, target, tracer));
   });
   void bpftrace.closed.then(() => end.abort('bpftrace has ended'));
@@ -135,7 +151,6 @@ async function trace(settings: TraceSettings, target: Target, tracer: string, ou
     process.stderr.write(`pgnetflow: interrupted by ${signal} before it had attached: nothing was traced\n`);
     return false;
   }
-  if (!hasDetached) process.stderr.write('pgnetflow: bpftrace was killed; what it had not told is missing\n');
   return true;
 }
 
@@ -207,7 +222,7 @@ async function connect({ connect: url }: TraceSettings, target: Target): Promise
   return isNamed ? ServerStatistics.connect(url, target) : null;
 }
 
-async function readRecords(file: string, add: (record: TraceRecord) => void): Promise<void> {
+async function readRecords(file: string, out: Output): Promise<void> {
   const input = file === '-' ? process.stdin : createReadStream(file);
   // Ctrl-C is for the tracer before the pipe, too: what it still tells is read. A second one ends us.
   const toTracer = (): undefined => undefined;
@@ -218,10 +233,14 @@ async function readRecords(file: string, add: (record: TraceRecord) => void): Pr
   try {
     for await (const line of createInterface({ input })) {
       if (beginning.length < BEGINNING) beginning += `${line}\n`;
-      const record = parseBpftraceLine(line) ?? parseRecordLine(Buffer.from(line, 'latin1').toString('utf8'));
+      const record = out.read(line);
       if (record === null) continue;
+      if (record.type === 'attach' && record.schema !== FSYNC_SCHEMA) {
+        const problem = `its schema is "${record.schema}", not "${FSYNC_SCHEMA}"`;
+        throw notWanted(file, FSYNC_RECORDS, beginning, problem);
+      }
       count += 1;
-      add(record);
+      out.add(record);
     }
   } catch (cause) {
     throw unreadable(file, FSYNC_RECORDS, cause);

@@ -1,4 +1,4 @@
-import type { Entry, TraceBooks } from './books.ts';
+import type { DamagedLineRecord, Entry, Missing, TraceBooks } from './books.ts';
 import { type Checks, check, type ServerCounts } from './check.ts';
 import type { ProxyStatements } from './proxy_statements.ts';
 import { FSYNC_SCHEMA } from './record.ts';
@@ -31,6 +31,12 @@ export interface SummaryRecord extends Checks {
   duration_us: number;
   /** Events that the tracer could not keep: if any, all figures are too small. */
   lost: number;
+  /** Lines that could not be read: if any, figures may be too small. */
+  damaged: number;
+  /** The first of them. */
+  damaged_lines: readonly DamagedLineRecord[];
+  /** `attach`: the beginning is missing; `detach`: the tracer was killed, and its last words are missing. */
+  missing: Missing[];
   totals: Tally;
   /** Longest in fsync first. */
   by: ProcessSummary[];
@@ -71,6 +77,9 @@ export function summarize(sources: SummarySources): SummaryRecord {
     schema: FSYNC_SCHEMA,
     duration_us: books.durationUs,
     lost: books.lost,
+    damaged: books.damaged,
+    damaged_lines: books.damagedLines,
+    missing: books.missing,
     totals,
     by: [...by.values()].toSorted(bySize),
     statements: [...statements.values()].toSorted(bySize),

@@ -48,7 +48,7 @@ const SLRU: readonly Column<SlruCheck>[] = [
 
 /** The report for people; `queries` are escaped, no line is wider than a terminal of 120 columns. */
 export function renderTrace(summary: SummaryRecord): string {
-  const { statements, totals, lost } = summary;
+  const { statements, totals } = summary;
   const shown = statements.slice(0, MOST_STATEMENTS);
   const more = statements.length - shown.length;
   const lines = [
@@ -66,10 +66,26 @@ export function renderTrace(summary: SummaryRecord): string {
     `total: ${totals.fsyncs} fsyncs (${totals.wal_fsyncs} of WAL) in ${formatDuration(totals.fsync_us)}, ` +
       `${totals.opens} opens, ${pagesOf(totals)} SLRU pages, ${totals.failed} failed; ` +
       `traced for ${formatDuration(summary.duration_us)}`,
-    ...(lost > 0 ? [`LOST: ${lost} events did not reach us; all figures are too small by some of them`] : []),
+    ...doubts(summary),
   ];
   return `${lines.join('\n')}\n`;
 }
+
+/** Why the figures may be too small. */
+function doubts({ lost, damaged, damaged_lines: lines, missing }: SummaryRecord): string[] {
+  return [
+    ...(lost > 0 ? [`LOST: ${lost} events did not reach us; all figures are too small by some of them`] : []),
+    ...(damaged > 0 ? [`DAMAGED: ${damaged} lines could not be read; what they told is missing`] : []),
+    ...lines.map(({ line, problem }) => `  line ${line}: ${escapeLine(problem)}`),
+    ...missing.map((type) => MISSING[type]),
+  ];
+}
+
+const MISSING: Readonly<Record<SummaryRecord['missing'][number], string>> = {
+  attach: 'INCOMPLETE: the beginning (attach) is missing; times cannot be compared with those of a proxy',
+  detach:
+    'INCOMPLETE: the end (detach) is missing: the tracer was killed, or still runs; what it had not told is missing',
+};
 
 function checkSentences({ clog, slru, checkpointer }: SummaryRecord): string[] {
   const sentences = [clogSentence(clog)];
