@@ -5,7 +5,8 @@ import type { Network } from '../relay/networks.ts';
 import type { ClientTls } from '../relay/client_tls.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { CancelDiagnosis } from '../session/cancel.ts';
-import type { Accounting, Endpoint, Session, SessionLimits } from '../session/session.ts';
+import type { Endpoint } from '../session/leg_totals.ts';
+import type { Accounting, Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
 /** Sees the bytes of a session as they pass, for a trace. The buffers are valid during the call only. */

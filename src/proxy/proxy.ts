@@ -10,13 +10,8 @@ import { adoptSocket } from '../relay/read_buffer.ts';
 import type { CancelTarget } from '../session/cancel.ts';
 import { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Violation } from '../session/direction.ts';
-import {
-  type Endpoint,
-  type Entrance,
-  Session,
-  type SessionLimits,
-  type SessionObserver,
-} from '../session/session.ts';
+import type { Endpoint } from '../session/leg_totals.ts';
+import { type Entrance, Session, type SessionLimits, type SessionObserver } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import { StatementBudget } from '../session/statement_budget.ts';
 import { fatalError } from '../wire/encode.ts';

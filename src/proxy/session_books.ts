@@ -33,11 +33,11 @@ export class RequestBooks extends SessionBooks implements DirectionBooks {
   }
 
   stallBegan(now: number): void {
-    this.session.serverStallBegan(now);
+    this.session.waits.serverStallBegan(now);
   }
 
   stallEnded(now: number): void {
-    this.session.serverStallEnded(now);
+    this.session.waits.serverStallEnded(now);
   }
 
   undelivered(bytes: number): void {
@@ -62,11 +62,11 @@ export class ReplyBooks extends SessionBooks implements DirectionBooks {
   }
 
   stallBegan(now: number): void {
-    this.session.clientStallBegan(now);
+    this.session.waits.clientStallBegan(now);
   }
 
   stallEnded(now: number): void {
-    this.session.clientStallEnded(now);
+    this.session.waits.clientStallEnded(now);
   }
 
   undelivered(bytes: number): void {

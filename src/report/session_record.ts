@@ -1,6 +1,7 @@
 import type { Account } from '../session/account.ts';
 import { imbalances } from '../session/balance.ts';
-import type { LegTotals, Session, TlsTotals } from '../session/session.ts';
+import type { LegTotals, TlsTotals } from '../session/leg_totals.ts';
+import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type {
   AccountRecord,
@@ -19,7 +20,7 @@ import type { SteadyClock } from './steady_clock.ts';
 /** The books of a session as they stand. */
 export function sessionRecord(session: Session, clock: SteadyClock): SessionRecord {
   const now = clock.now();
-  session.catchUp(now);
+  session.waits.catchUp(now);
   const { startup, facts } = session;
   // Before what was dropped is looked at: listing drops those beyond the limit.
   const statements = session
@@ -53,10 +54,10 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     kernel: notCounted(),
     time: {
       duration_us: microseconds((session.endedAt ?? now) - session.startedAt),
-      idle_us: microseconds(session.idleMs),
-      idle_in_transaction_us: microseconds(session.idleInTransactionMs),
-      client_stall_us: microseconds(session.clientStallMs),
-      server_stall_us: microseconds(session.serverStallMs),
+      idle_us: microseconds(session.waits.idleMs),
+      idle_in_transaction_us: microseconds(session.waits.idleInTransactionMs),
+      client_stall_us: microseconds(session.waits.clientStallMs),
+      server_stall_us: microseconds(session.waits.serverStallMs),
     },
     statement_count: session.statementCount,
     statements,

@@ -1,4 +1,5 @@
-import type { LegTotals, Session } from './session.ts';
+import type { LegTotals } from './leg_totals.ts';
+import type { Session } from './session.ts';
 
 /**
  * Proves the law of conservation for one session. Counts that were taken in different places must agree in each

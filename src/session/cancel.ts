@@ -1,4 +1,5 @@
-import type { Endpoint, Entrance, Session } from './session.ts';
+import type { Endpoint } from './leg_totals.ts';
+import type { Entrance, Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
 /**

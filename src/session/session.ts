@@ -4,59 +4,16 @@ import { Conversation } from './conversation.ts';
 import type { Violation } from './direction.ts';
 import { Expectation } from './expectation_queue.ts';
 import { KeptStatements } from './kept_statements.ts';
+import { type Endpoint, noTraffic } from './leg_totals.ts';
 import { Replies, type ServerFacts } from './replies.ts';
 import { Requests } from './requests.ts';
 import { Statement } from './statement.ts';
 import type { StatementBudget } from './statement_budget.ts';
-import { positionOf, recordsBetween, type SocketPosition } from './tls_records.ts';
-
-/** A TCP address, or the path of a Unix-domain socket with port 0. */
-export interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** What TLS does to the bytes of one leg. */
-export interface TlsTotals {
-  /** Null when the handshake did not come to its end. */
-  readonly protocol: string | null;
-  readonly cipher: string | null;
-  /** Bytes of the socket: what was read and written in the clear before, and TLS records. */
-  readonly socketIn: number;
-  /** What the kernel has taken. */
-  readonly socketOut: number;
-  /** What of these is neither in the clear nor plaintext. */
-  readonly overheadIn: number;
-  readonly overheadOut: number;
-  /** Of this, what each record of application data costs; null where that is not fixed, or not known. */
-  readonly recordOverhead: number | null;
-  /** Records of application data: those whose plaintext was passed on. Null where that is not certain. */
-  readonly recordsIn: number | null;
-  /** Those that the kernel has taken. */
-  readonly recordsOut: number | null;
-}
+import { TlsPlaces } from './tls_places.ts';
+import { Waits } from './waits.ts';
 
 /** `off`: what passes is relayed unread and is `opaque`, so that there are no statements. */
 export type Accounting = 'on' | 'off';
-
-/** Bytes and socket operations of one leg. Bytes are in the clear: before TLS, or inside of it. */
-export interface LegTotals {
-  in: number;
-  /** What the kernel has taken. */
-  out: number;
-  reads: number;
-  writes: number;
-  /** Of these, those that the kernel did not take at once: each may have been several socket operations. */
-  deferred: number;
-  /** Both ends of its own TCP connection; null of a Unix-domain socket, and before there is one. */
-  ends: { readonly local: Endpoint; readonly remote: Endpoint } | null;
-  /** Of `in`: swallowed by pgnetflow itself, such as an SSLRequest. */
-  ownIn: number;
-  /** Of `out`: made by pgnetflow itself, such as the answer to an SSLRequest. */
-  ownOut: number;
-  /** Null without TLS. */
-  tls: TlsTotals | null;
-}
 
 /**
  * Why a session ended. `terminate`: the client said so. `client_closed`, `server_closed`: without that, while nothing
@@ -120,11 +77,7 @@ export class Session {
   readonly wire = { client: noTraffic(), server: noTraffic() };
   /** Bytes read from one side that the other has not taken yet, or never will, for it has gone. */
   readonly undelivered = { R: 0, S: 0 };
-  clientStallMs = 0;
-  serverStallMs = 0;
-  /** Time in which the server owed nothing, and the part of it within transactions. */
-  idleMs = 0;
-  idleInTransactionMs = 0;
+  readonly waits: Waits;
 
   readonly #observer: SessionObserver;
   readonly #conversation = new Conversation();
@@ -132,11 +85,7 @@ export class Session {
   readonly #replies: Replies;
   readonly #kept: KeptStatements;
   #unread = false;
-  #idleSince = 0;
-  #clientStalledSince = 0;
-  #serverStalledSince = 0;
-  /** Where the streams stood when the server last owed nothing, if TLS is on either socket. */
-  #restedAt: Positions | null = null;
+  readonly #tlsPlaces = new TlsPlaces();
 
   constructor(id: number, client: Endpoint, limits: SessionLimits, observer: SessionObserver, now: number) {
     this.id = id;
@@ -147,6 +96,7 @@ export class Session {
     const onViolation = (violation: Violation): void => this.#violated(violation);
     this.#requests = new Requests(this.#conversation, limits.maxQueryBytes, onViolation);
     this.#replies = new Replies(this.#conversation, onViolation);
+    this.waits = new Waits(this.#requests, this.#replies);
   }
 
   // ------------------------------------------------------------------ relaying
@@ -184,10 +134,7 @@ export class Session {
     const conversation = this.#conversation;
     conversation.now = now;
     this.#requests.scan(buffer, from, to);
-    if (this.#idleSince !== 0 && !conversation.queue.empty) {
-      this.catchUp(now);
-      this.#idleSince = 0;
-    }
+    if (!conversation.queue.empty) this.waits.idleEnded(now);
   }
 
   wroteToServer(): void {
@@ -209,9 +156,13 @@ export class Session {
 
   handedToClient(now: number): void {
     const finished = this.#replies.takeFinished();
-    if (this.wire.server.tls !== null || this.wire.client.tls !== null) this.#locate(finished);
+    const { wire } = this;
+    const owesNothing = this.#conversation.queue.empty;
+    if ((wire.server.tls !== null || wire.client.tls !== null) && owesNothing) {
+      this.#tlsPlaces.rested(this.#requests.position, this.#replies.position, wire, finished[0]);
+    }
     this.#closeAll(finished, now);
-    if (this.#idleSince === 0 && this.#conversation.queue.empty) this.#idleSince = now;
+    if (owesNothing) this.waits.idleBegan(now);
   }
 
   /** With accounting off: one read from the client, one from the server. */
@@ -223,50 +174,6 @@ export class Session {
     this.#replies.relayUnread(bytes);
   }
 
-  /** The client does not take what the server has sent. */
-  clientStallBegan(now: number): void {
-    this.#clientStalledSince = now;
-  }
-
-  clientStallEnded(now: number): void {
-    this.catchUp(now);
-    this.#clientStalledSince = 0;
-  }
-
-  /** The server does not take what the client has sent. */
-  serverStallBegan(now: number): void {
-    this.#serverStalledSince = now;
-  }
-
-  serverStallEnded(now: number): void {
-    this.catchUp(now);
-    this.#serverStalledSince = 0;
-  }
-
-  /** Books the time of a stall or of idleness that has not ended, so that a report shows it. */
-  catchUp(now: number): void {
-    if (this.#clientStalledSince !== 0) {
-      const ms = now - this.#clientStalledSince;
-      const { owner } = this.#replies;
-      this.#clientStalledSince = now;
-      this.clientStallMs += ms;
-      if (owner instanceof Statement) owner.clientStallMs += ms;
-    }
-    if (this.#serverStalledSince !== 0) {
-      const ms = now - this.#serverStalledSince;
-      const { owner } = this.#requests;
-      this.#serverStalledSince = now;
-      this.serverStallMs += ms;
-      if (owner instanceof Statement) owner.serverStallMs += ms;
-    }
-    if (this.#idleSince !== 0) {
-      const ms = now - this.#idleSince;
-      this.#idleSince = now;
-      this.idleMs += ms;
-      if (this.#inTransaction()) this.idleInTransactionMs += ms;
-    }
-  }
-
   /** Both connections are gone; what is still open is booked as `aborted`, or stays `open` at a shutdown. */
   end(reason: EndReason, now: number, detail: string | null = null): void {
     if (this.endedAt !== null) return;
@@ -274,10 +181,7 @@ export class Session {
     conversation.now = now;
     const cutOff = this.#cutOff;
     this.#turnOpaque();
-    this.catchUp(now);
-    this.#clientStalledSince = 0;
-    this.#serverStalledSince = 0;
-    this.#idleSince = 0;
+    this.waits.end(now);
     this.endedAt = now;
     this.endReason = cutOff && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
     this.endDetail = detail;
@@ -400,12 +304,6 @@ export class Session {
     return sum;
   }
 
-  /** A method, for a private getter costs a call into V8's runtime. */
-  #inTransaction(): boolean {
-    const status = this.#replies.facts.transactionStatus;
-    return status === 'T' || status === 'E';
-  }
-
   #violated(violation: Violation): void {
     if (this.violation !== null) return;
     this.violation = violation;
@@ -418,37 +316,6 @@ export class Session {
     this.#unread = true;
     this.#requests.turnOpaque();
     this.#replies.turnOpaque();
-  }
-
-  /**
-   * Where a statement's bytes stand among those of TLS can be told when it was alone: nothing was owed before it, and
-   * nothing is behind it.
-   */
-  #locate(finished: readonly Statement[]): void {
-    if (!this.#conversation.queue.empty) return;
-    const { client, server } = this.wire;
-    const before = this.#restedAt;
-    const at: Positions = {
-      R: this.#requests.position,
-      S: this.#replies.position,
-      client: positionOf(client.tls),
-      server: positionOf(server.tls),
-    };
-    this.#restedAt = at;
-    const [statement] = finished;
-    if (before === null || statement === undefined) return;
-    const { R, S } = statement;
-    const alone = R.from === before.R && R.to === at.R && S.from === before.S && S.to === at.S;
-    if (!alone) return;
-    statement.tlsRecords = {
-      client: recordsBetween(before.client, at.client, client.tls, { in: R, out: S }),
-      server: recordsBetween(before.server, at.server, server.tls, { in: S, out: R }),
-    };
-    if (before.server === null || at.server === null) return;
-    statement.onSocket = {
-      R: [before.server.out, at.server.out],
-      S: [before.server.in, at.server.in],
-    };
   }
 
   /** Closes finished statements, but those of which a message has been answered or announced and not come whole. */
@@ -472,22 +339,9 @@ export class Session {
   }
 }
 
-/** Offsets in the protocol streams, and those of the sockets below TLS that correspond to them. */
-interface Positions {
-  readonly R: number;
-  readonly S: number;
-  readonly client: SocketPosition | null;
-  readonly server: SocketPosition | null;
-}
-
 /** Entries of the expectation queue, each some hundred bytes, beyond which a client has to wait. */
 const MAX_OWED = 10_000;
 
 function settled(statement: Statement): void {
   if (statement.outcome === 'open') statement.outcome = 'ok';
-}
-
-/** A leg on which nothing has moved. */
-export function noTraffic(): LegTotals {
-  return { in: 0, out: 0, reads: 0, writes: 0, deferred: 0, ends: null, ownIn: 0, ownOut: 0, tls: null };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { noTraffic } from '../../src/session/session.ts';
+import { noTraffic } from '../../src/session/leg_totals.ts';
 import { StatementStatistics } from '../../src/account/statistics.ts';
 import { fingerprintRecords } from '../../src/report/fingerprint_record.ts';
 import { statementRecord } from '../../src/report/session_record.ts';

@@ -28,8 +28,8 @@ function serverSends(session: Session, bytes: Buffer, now: number, handedOnAt = 
   session.fromServer(bytes, 0, bytes.length, now);
   session.wroteToClient();
   if (handedOnAt > now) {
-    session.clientStallBegan(now);
-    session.clientStallEnded(handedOnAt);
+    session.waits.clientStallBegan(now);
+    session.waits.clientStallEnded(handedOnAt);
   }
   session.handedToClient(handedOnAt);
 }
@@ -46,7 +46,7 @@ describe('times', () => {
     assert.equal(statement.endedAt - statement.R.firstAt, 130);
     assert.equal(statement.clientStallMs, 20);
     assert.equal(statement.serverStallMs, 0);
-    assert.equal(session.clientStallMs, 20);
+    assert.equal(session.waits.clientStallMs, 20);
   });
 
   it('of a COPY FROM STDIN that the server takes slowly', () => {
@@ -56,17 +56,17 @@ describe('times', () => {
     const data = client.copyData('x'.repeat(1000));
     session.fromClient(data, 0, data.length, 70);
     session.wroteToServer();
-    session.serverStallBegan(70);
-    session.catchUp(100);
+    session.waits.serverStallBegan(70);
+    session.waits.catchUp(100);
     assert.equal(
       session.statements()[0]?.serverStallMs,
       30,
       'a stall that goes on is shown as far as it has come',
     );
-    session.serverStallEnded(170);
+    session.waits.serverStallEnded(170);
     session.handedToServer(170);
     assert.equal(session.statements()[0]?.serverStallMs, 100);
-    assert.equal(session.serverStallMs, 100);
+    assert.equal(session.waits.serverStallMs, 100);
   });
 
   it('of idleness, within a transaction and without', () => {
@@ -74,14 +74,14 @@ describe('times', () => {
     clientSends(session, client.query('begin'), 110);
     serverSends(session, Buffer.concat([server.complete('BEGIN'), server.ready('T')]), 120);
     clientSends(session, client.query('commit'), 150);
-    assert.equal(session.idleMs, 130, '10 to 110 and 120 to 150');
-    assert.equal(session.idleInTransactionMs, 30);
+    assert.equal(session.waits.idleMs, 130, '10 to 110 and 120 to 150');
+    assert.equal(session.waits.idleInTransactionMs, 30);
     serverSends(session, Buffer.concat([server.complete('COMMIT'), server.ready()]), 160);
-    session.catchUp(200);
-    assert.equal(session.idleMs, 170);
+    session.waits.catchUp(200);
+    assert.equal(session.waits.idleMs, 170);
     session.end('terminate', 260);
-    assert.equal(session.idleMs, 230);
-    assert.equal(session.idleInTransactionMs, 30);
+    assert.equal(session.waits.idleMs, 230);
+    assert.equal(session.waits.idleInTransactionMs, 30);
   });
 
   it('end for a stall that the end of the connection ends', () => {
@@ -90,13 +90,13 @@ describe('times', () => {
     const row = server.dataRow('x');
     session.fromServer(row, 0, row.length, 60);
     session.wroteToClient();
-    session.clientStallBegan(60);
+    session.waits.clientStallBegan(60);
     session.end('client_closed', 100);
     const [statement] = session.statements();
     assert.equal(statement?.clientStallMs, 40);
     assert.equal(statement?.outcome, 'aborted');
     assert.equal(statement?.endedAt, 100);
-    session.catchUp(500);
-    assert.equal(session.clientStallMs, 40);
+    session.waits.catchUp(500);
+    assert.equal(session.waits.clientStallMs, 40);
   });
 });

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { BackendDiagnoser, HungBackend } from '../../proxy/options.ts';
 import type { CancelDiagnosis } from '../../session/cancel.ts';
-import type { Endpoint } from '../../session/session.ts';
+import type { Endpoint } from '../../session/leg_totals.ts';
 
 const SAMPLES = 5;
 
