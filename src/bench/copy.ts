@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { DemoClient } from '../demo/client.ts';
-import { readPackageVersion } from '../package_version.ts';
+import { packageVersion } from '../package_version.ts';
 import type { SessionRecord } from '../report/model.ts';
 import type { BenchCopySettings } from '../settings/bench_copy_settings.ts';
 import { BenchError } from './bench_error.ts';
@@ -64,7 +64,7 @@ export async function benchCopy(settings: BenchCopySettings): Promise<void> {
     const session = onlySession((await proxy.report()).sessions);
     const record = summarizeCopies(
       {
-        version: readPackageVersion(),
+        version: packageVersion(),
         node: process.versions.node,
         server_version: session.server_version,
         statement,

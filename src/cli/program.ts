@@ -1,5 +1,5 @@
 import yargs, { type Argv } from 'yargs';
-import { readPackageVersion } from '../package_version.ts';
+import { packageVersion } from '../package_version.ts';
 import { describeError } from '../run/describe_error.ts';
 import { BENCH_COPY_SETTINGS } from '../settings/bench_copy_settings.ts';
 import { CROSSCHECK_SETTINGS } from '../settings/crosscheck_settings.ts';
@@ -88,7 +88,7 @@ function commandLine(args: readonly string[]): Argv {
   for (const command of commands) program.command(command);
   return program
     .epilogue('pgnetflow COMMAND --help explains the command. Exit status: 0 fine, 1 failed, 2 wrong usage.')
-    .version(readPackageVersion())
+    .version(packageVersion())
     .help()
     .wrap(Math.min(process.stdout.columns ?? MAX_WIDTH, MAX_WIDTH))
     .exitProcess(false)

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import { StatementStatistics } from '../account/statistics.ts';
-import { readPackageVersion } from '../package_version.ts';
+import { packageVersion } from '../package_version.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { reportRecord } from '../report/report_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
@@ -123,7 +123,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   /** The books as they stand: ended sessions and open ones. */
   report(): ReportRecord {
     return reportRecord({
-      version: readPackageVersion(),
+      version: packageVersion(),
       clock: this.#clock,
       startedAt: this.#startedAt,
       sessions: [...this.sessions()],

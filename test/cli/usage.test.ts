@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readPackageVersion } from '../../src/package_version.ts';
+import { packageVersion } from '../../src/package_version.ts';
 import { PROXY_FLAGS } from '../../src/settings/proxy_settings.ts';
 import { Command, runCommand } from '../support/command.ts';
 
@@ -129,7 +129,7 @@ describe('help', () => {
   });
 
   it('tells the version', async () => {
-    assert.equal((await runCommand(['--version'])).stdout, `${readPackageVersion()}\n`);
+    assert.equal((await runCommand(['--version'])).stdout, `${packageVersion()}\n`);
   });
 });
 

@@ -25,8 +25,9 @@ export class Command {
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
     stdin: 'ignore' | 'pipe' = 'ignore',
+    main = MAIN,
   ) {
-    this.process = spawn(process.execPath, [MAIN, ...args], {
+    this.process = spawn(process.execPath, [main, ...args], {
       stdio: [stdin, 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...environment },
     });
