@@ -1,7 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { openFilesLimit, sessionsWithin } from '../src/run/open_files.ts';
+import { PROXY_DEFAULTS } from '../src/proxy/options.ts';
+import { openFilesLimit, roomWithin } from '../src/run/open_files.ts';
 import { MeasuredProxy } from '../test/soak/measured_proxy.ts';
 import {
   copyingIn,
@@ -36,7 +37,7 @@ export function memoryPlans(size: number): readonly Plan[] {
   const bytes = 10 * GB * size;
   const statements = 1_000_000 * size;
   const flat = { sessions: null };
-  const most = sessionsWithin(openFilesLimit());
+  const { maxConnections: most } = roomWithin(openFilesLimit(), PROXY_DEFAULTS);
   const idle = (wanted: number): Plan => ({
     name: `memory-idle-${wanted}`,
     about: `${wanted} idle sessions, after one statement each, before a server that does nothing`,

@@ -18,6 +18,8 @@ import { Throttle } from './throttle.ts';
 export interface ConnectionOwner {
   /** The client has said who it is. @returns why it may not have a session; null when it may */
   admit(connection: Connection): string | null;
+  /** There is no connection to the server. */
+  unreachable(connection: Connection, error: DialError): void;
   /** A balancer's connection does not begin as it must. */
   notIntroduced(reason: string): void;
   /** The client wants a statement cancelled; the connection carries nothing else. */
@@ -63,7 +65,7 @@ export class Connection {
       // Before a StartupMessage that is a good-bye; after it, the client may still want its answer.
       ended: () => {
         if (this.#negotiation.encryption === 'handshake')
-          this.#breakHandshake('the client closed the connection during the TLS handshake');
+          this.cutOff('the client closed the connection during the TLS handshake');
         else if (session.startup === null && !session.passthrough) this.leg.end();
       },
       closed: (error) => this.#closedEarly(error),
@@ -97,12 +99,19 @@ export class Connection {
     this.leg.close();
   }
 
+  /** Closes without a word at once. */
+  cutOff(detail: string): void {
+    this.#stopStartupTimer();
+    this.session.endDetail ??= detail;
+    this.leg.destroy();
+  }
+
   /** Sends the client the one error that there is, and closes. */
   refuse(sqlstate: Sqlstate, message: string): void {
     const { session, leg } = this;
     this.#stopStartupTimer();
     if (this.#negotiation.encryption === 'handshake') {
-      this.#breakHandshake(`${message}: the TLS handshake did not end`);
+      this.cutOff(`${message}: the TLS handshake did not end`);
       return;
     }
     session.endDetail ??= message;
@@ -156,11 +165,6 @@ export class Connection {
     this.#startupTimer = null;
   }
 
-  #breakHandshake(detail: string): void {
-    this.session.endDetail ??= detail;
-    this.leg.destroy();
-  }
-
   #connect(message: StartupMessage, reads: number, rest: Buffer): void {
     const { session } = this;
     this.#stopStartupTimer();
@@ -199,7 +203,7 @@ export class Connection {
   }
 
   #unreachable(error: DialError): void {
-    this.options.log.warn({ session: this.session.id, code: error.code }, error.message);
+    this.#owner.unreachable(this, error);
     this.refuse(SQLSTATE.cannotConnect, error.message);
   }
 

@@ -66,6 +66,11 @@ export interface ProxyOptions extends SessionLimits {
   readonly maxFingerprints: number;
   /** Sessions at a time; a further client is refused. */
   readonly maxConnections: number;
+  /**
+   * Connections taken beyond that, to be told that they are too many. Only who has read a client's first packet knows
+   * that it is no cancel request, and those must pass when the server is busiest.
+   */
+  readonly reserve: number;
   /** Cancel requests under way at a time; further ones are not forwarded. */
   readonly maxCancels: number;
   /** How long a cancel request may have no effect, from its delivery, before its backend is looked at; 0 for ever. */
@@ -101,6 +106,7 @@ export const PROXY_DEFAULTS = {
   maxSessionsKept: 1000,
   maxFingerprints: DEFAULT_MAX_FINGERPRINTS,
   maxConnections: 10_000,
+  reserve: 100,
   // Each makes the server fork a process.
   maxCancels: 1000,
   diagnoseAfterMs: 5000,

@@ -5,6 +5,7 @@ import type { ReportRecord } from '../report/model.ts';
 import { reportRecord } from '../report/report_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
 import { type Address, formatAddress } from '../relay/address.ts';
+import type { DialError } from '../relay/dial.ts';
 import { Leg } from '../relay/leg.ts';
 import { adoptSocket } from '../relay/read_buffer.ts';
 import type { CancelTarget } from '../session/cancel.ts';
@@ -33,14 +34,9 @@ import { SQLSTATE } from './sqlstate.ts';
 
 /** Cancel requests kept for the report. */
 const MAX_CANCELS_KEPT = 1000;
-/**
- * Connections taken beyond the limit, to be told that they are too many. Only who has read a client's first packet
- * knows that it is no cancel request, and those must pass when the server is busiest.
- */
-const RESERVE = 100;
 
 /** What a flood could repeat, and the log must not. */
-type Flood = 'connections' | 'cancels' | 'accept' | 'headers';
+type Flood = 'connections' | 'silence' | 'cancels' | 'accept' | 'headers' | 'violations' | `to ${string}`;
 
 /**
  * Starts a proxy.
@@ -72,6 +68,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #cancelsUnderWay = new Set<(reason: string) => void>();
   /** Clients that were one too many and have not closed yet. */
   readonly #turnedAway = new Set<Connection>();
+  /** Connections whose client has not said yet what it wants, the oldest first. */
+  readonly #silent = new Set<Connection>();
   /** Connections that have a session with the server, or wait for it. */
   #admitted = 0;
   readonly #refused = { connections: 0, cancels: 0 };
@@ -151,13 +149,15 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   protocolViolated(session: Session, violation: Violation): void {
     const type = JSON.stringify(String.fromCharCode(violation.type));
-    this.#options.log.warn(
-      { session: session.id, ...violation },
+    this.#warn(
+      'violations',
       `session ${session.id}: the ${violation.from} sent a message of type ${type} with the impossible length ${violation.length}; the session is relayed unread from here on`,
+      { session: session.id, ...violation },
     );
   }
 
   admit(connection: Connection): string | null {
+    this.#silent.delete(connection);
     if (this.#admitted < this.#options.maxConnections) {
       this.#admitted += 1;
       return null;
@@ -171,11 +171,19 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#warn('headers', reason);
   }
 
+  unreachable({ session, options }: Connection, error: DialError): void {
+    this.#warn(`to ${formatAddress(options.upstream)}`, error.message, {
+      session: session.id,
+      code: error.code,
+    });
+  }
+
   cancelRequested(connection: Connection, request: CancelRequest): void {
     const { session: origin } = connection;
     const { target, session } = this.#targetOf(request, origin.entrance);
     const cancel = this.#cancels.enter(origin, target, this.#clock.now());
     this.#connections.delete(connection);
+    this.#silent.delete(connection);
     if (this.#cancelsUnderWay.size >= this.#options.maxCancels) {
       cancel.error = `${this.#options.maxCancels} cancel requests were under way, which is the limit (--max-cancels)`;
       this.#refused.cancels += 1;
@@ -193,6 +201,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   ended(connection: Connection): void {
+    this.#silent.delete(connection);
     if (this.#turnedAway.delete(connection) || !this.#connections.delete(connection)) return;
     const { session } = connection;
     if (session.startup !== null || session.passthrough) this.#admitted -= 1;
@@ -202,7 +211,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   // -------------------------------------------------------------------------- private
 
   #accept(socket: net.Socket, { address, options, balancers, entrance }: Door): void {
-    if (this.#connections.size + this.#turnedAway.size >= this.#options.maxConnections + RESERVE) {
+    if (!this.#makeRoom()) {
       socket.on('error', () => undefined);
       socket.end(fatalError(SQLSTATE.tooManyConnections, this.#tooMany()));
       socket.destroySoon();
@@ -216,7 +225,23 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     const open = (listener: ConstructorParameters<typeof Leg>[2]): Leg =>
       new Leg((onRead) => adoptSocket(socket, onRead), session.wire.client, listener);
     const fromBalancer = balancers.has(socket.remoteAddress, 'path' in address);
-    this.#connections.add(new Connection(session, open, options, this, fromBalancer));
+    const connection = new Connection(session, open, options, this, fromBalancer);
+    this.#connections.add(connection);
+    this.#silent.add(connection);
+  }
+
+  /** Of clients that say nothing the oldest makes room for one that may have something to say, such as a cancel request. */
+  #makeRoom(): boolean {
+    const { maxConnections, reserve } = this.#options;
+    if (this.#connections.size + this.#turnedAway.size < maxConnections + reserve) return true;
+    const [oldest] = this.#silent;
+    if (oldest === undefined) return false;
+    const message = 'it had not said what it wants when there were too many such clients';
+    this.#silent.delete(oldest);
+    this.#refused.connections += 1;
+    this.#warn('silence', `a client was cut off: ${message} (--max-connections, ulimit -n)`);
+    oldest.cutOff(message);
+    return true;
   }
 
   #tooMany(): string {
@@ -226,8 +251,8 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     return message;
   }
 
-  #warn(about: Flood, message: string): void {
-    this.#seldom.warn(about, message, this.#clock.now());
+  #warn(about: Flood, message: string, details: object = {}): void {
+    this.#seldom.warn(about, message, this.#clock.now(), details);
   }
 
   /** Two servers may give out the same key. `session` is given while it is open. */
@@ -259,6 +284,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     for (const connection of this.#connections) connection.stop();
     for (const connection of this.#turnedAway) connection.stop();
     this.#connections.clear();
+    this.#silent.clear();
     this.#turnedAway.clear();
     return report;
   }

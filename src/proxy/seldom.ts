@@ -14,7 +14,8 @@ export class SeldomLog<Topic extends string> {
     this.#log = log;
   }
 
-  warn(topic: Topic, message: string, now: number): void {
+  /** @param details fields of the line beside its message */
+  warn(topic: Topic, message: string, now: number, details: object = {}): void {
     const last = this.#topics.get(topic);
     if (last !== undefined && now < last.nextAt) {
       last.unsaid += 1;
@@ -23,6 +24,6 @@ export class SeldomLog<Topic extends string> {
     const more =
       last === undefined || last.unsaid === 0 ? '' : ` (and ${last.unsaid} more since this was last logged)`;
     this.#topics.set(topic, { nextAt: now + INTERVAL_MS, unsaid: 0 });
-    this.#log.warn(`${message}${more}`);
+    this.#log.warn(details, `${message}${more}`);
   }
 }

@@ -3,7 +3,12 @@ import { LiveOutput } from '../export/live.ts';
 import { type Sink, Turns } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
-import type { BackendDiagnoser, ListenerStart, ProxyOptions } from '../proxy/options.ts';
+import {
+  type BackendDiagnoser,
+  type ListenerStart,
+  PROXY_DEFAULTS,
+  type ProxyOptions,
+} from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
 import type { ReportRecord } from '../report/model.ts';
@@ -13,7 +18,7 @@ import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
-import { openFilesLimit, sessionsWithin } from './open_files.ts';
+import { openFilesLimit, roomWithin } from './open_files.ts';
 import { Signals } from './signals.ts';
 import { TlsFiles } from './tls_files.ts';
 import { Trace } from './trace.ts';
@@ -176,9 +181,7 @@ function proxyOptions(
     maxStatementsInAll: settings['max-statements-in-all'],
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
-    // Better refused in words than cut off by the system.
-    maxConnections: Math.min(settings['max-connections'], sessionsWithin(openFilesLimit())),
-    maxCancels: settings['max-cancels'],
+    ...room(settings, log),
     diagnoseAfterMs: settings['diagnose-after'],
     diagnose: (backend) => diagnoser.diagnose(backend),
     log,
@@ -190,6 +193,19 @@ function proxyOptions(
     }),
     ...(trace !== null && { tap: (session) => trace.tap(session) }),
   };
+}
+
+/** How many connections and cancel requests are taken at a time, which may be fewer than the settings say. */
+function room(settings: ProxySettings, log: Logger): ReturnType<typeof roomWithin> {
+  const { 'max-connections': maxConnections, 'max-cancels': maxCancels } = settings;
+  const files = openFilesLimit();
+  const within = roomWithin(files, { maxConnections, maxCancels });
+  // The default is more than most need.
+  if (within.maxConnections < maxConnections && maxConnections !== PROXY_DEFAULTS.maxConnections)
+    log.warn(
+      `${files} open files (ulimit -n) are enough for ${within.maxConnections} connections and ${within.maxCancels} cancel requests at a time, not for --max-connections ${maxConnections}; raise that limit`,
+    );
+  return within;
 }
 
 /** A defect: say so in one line and end, for nothing can be trusted any more. */

@@ -85,15 +85,33 @@ describe('--max-connections', () => {
     assert.equal(cancels.filter(({ delivered_at }) => delivered_at !== null).length, 2);
   });
 
-  test('has a bound for those that say nothing, too', { timeout }, async () => {
+  test('has a bound for those that say nothing, too: the oldest makes room', { timeout }, async () => {
     const upstream = await fakeServer();
     const proxy = await testProxy(upstream.address, { maxConnections: 3 });
+    const pairs = [];
+    for (let at = 0; at < 3; at += 1) pairs.push(await openPair(proxy, upstream));
     const silent: Peer[] = [];
-    for (let at = 0; at < 103; at += 1) silent.push(await proxy.connect());
+    for (let at = 0; at < 100; at += 1) silent.push(await proxy.connect());
     await until(() => proxy.proxy.openSessions === 103, 'all to be taken');
-    await turnedAway(proxy);
-    for (const peer of silent) peer.end();
-    assert.equal((await proxy.settled()).refused.connections, 1);
+    const canceller = await proxy.connect();
+    canceller.send(client.cancel(4711, KEY));
+    const carrier = await upstream.accept();
+    assert.deepEqual(await carrier.receive(16), client.cancel(4711, KEY));
+    await until(() => silent[0]!.closed || silent[0]!.ended, 'the oldest to be cut off');
+    assert.equal(silent.filter(({ closed, ended }) => closed || ended).length, 1);
+    carrier.end();
+    for (const peer of [canceller, ...silent]) peer.end();
+    for (const pair of pairs) leave(pair);
+    const report = await proxy.settled();
+    assert.equal(report.refused.connections, 1);
+    const cutOff = report.sessions.filter(
+      ({ end_detail: detail }) => detail?.includes('too many such') === true,
+    );
+    assert.deepEqual(
+      cutOff.map(({ end_reason: reason }) => reason),
+      ['refused'],
+    );
+    assert.equal(warnings(proxy, 'a client was cut off'), 1);
   });
 
   test('is not reached by clients that failed', { timeout }, async () => {
@@ -104,6 +122,8 @@ describe('--max-connections', () => {
       assert.equal((await refusalOf(alice))['C'], '08001');
     }
     assert.equal((await proxy.settled()).refused.connections, 0);
+    // Logged once, not 7 times.
+    assert.equal(warnings(proxy, 'could not connect to the PostgreSQL server'), 1);
   });
 });
 
@@ -244,13 +264,13 @@ test(
   async () => {
     const { log, address } = await withOpenFiles(400);
     const taken: Peer[] = [];
-    for (let at = 0; at < 100; at += 1) taken.push(await untilServed(address));
+    for (let at = 0; at < 127; at += 1) taken.push(await untilServed(address));
     for (let at = 0; at < 23; at += 1) {
       const alice = await connectTo(address);
       alice.send(client.startup());
       const error = await refusalOf(alice);
       assert.equal(error['C'], '53300');
-      assert.match(error['M']!, /100 connections .*ulimit -n/);
+      assert.match(error['M']!, /127 connections .*ulimit -n/);
     }
     assert.equal(log().split('too many clients').length, 2, log());
     for (const peer of taken) peer.destroy();
