@@ -209,7 +209,8 @@ export class Connection {
 
   #relayTo(server: Leg, first: Buffer): void {
     const { session, leg } = this;
-    const { upstream } = this.options;
+    const { upstream, tcpKeepaliveMs } = this.options;
+    if (tcpKeepaliveMs > 0) for (const each of [leg, server]) each.keepAlive(tcpKeepaliveMs);
     session.server =
       'path' in upstream
         ? { address: upstream.path, port: 0 }

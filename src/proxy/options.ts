@@ -36,6 +36,8 @@ export interface ListenerOptions {
   readonly startupTimeoutMs: number;
   /** How long a cancel request may take, from its arrival until the server has closed its connection. */
   readonly cancelTimeoutMs: number;
+  /** After how long a silence the kernel asks whether the other end is still there, in whole seconds; 0: as it likes. */
+  readonly tcpKeepaliveMs: number;
 }
 
 /** Whom to look at: a backend that does not heed a cancel request. */
@@ -95,6 +97,7 @@ export const LISTENER_DEFAULTS = {
   connectTimeoutMs: 10_000,
   startupTimeoutMs: 60_000,
   cancelTimeoutMs: 10_000,
+  tcpKeepaliveMs: 0,
 } as const satisfies Partial<ListenerOptions>;
 
 /** What a proxy does unless told otherwise. */

@@ -163,6 +163,11 @@ export class Leg {
     return false;
   }
 
+  /** Once nothing has come for that long, the kernel asks whether the other end is still there. TCP only. */
+  keepAlive(afterMs: number): void {
+    (this.#channel?.raw ?? this.#socket).setKeepAlive(true, afterMs);
+  }
+
   pause(): void {
     this.#socket.pause();
   }

@@ -164,6 +164,7 @@ function listenerOptions(settings: ListenerSettings, tls: TlsFiles): ListenerSta
     connectTimeoutMs: settings['connect-timeout'],
     startupTimeoutMs: settings['startup-timeout'],
     cancelTimeoutMs: settings['cancel-timeout'],
+    tcpKeepaliveMs: settings['tcp-keepalive'],
   };
 }
 

@@ -2,11 +2,13 @@ import { LISTENER_DEFAULTS } from '../proxy/options.ts';
 import { LISTEN_PORT, parseListenAddress, parseUpstreamAddress } from './address.ts';
 import type { ListenerEntry } from './naming.ts';
 import { parseNetwork } from './network.ts';
-import { seconds, setting, type Settings, type Values } from './setting.ts';
+import { seconds, setting, type Settings, type Values, wholeSecondsOrNever } from './setting.ts';
 import { TLS_SETTINGS } from './tls_settings.ts';
 
 /** Longest time that a timer of Node can be trusted with, and longer than anyone would wait. */
 const A_DAY_S = 86_400;
+/** Of Linux: TCP_KEEPIDLE. */
+const MAX_KEEPALIVE_S = 32_767;
 
 /** The settings that each listener may have of its own, in the order of the help. */
 export const LISTENER_SETTINGS = {
@@ -65,6 +67,16 @@ export const LISTENER_SETTINGS = {
       'How long a cancel request may take, from its arrival until PostgreSQL has closed its connection',
     default: `${LISTENER_DEFAULTS.cancelTimeoutMs / 1000}`,
     parse: seconds(A_DAY_S),
+  }),
+  'tcp-keepalive': setting('value', {
+    group: 'Connections',
+    placeholder: 'SECONDS',
+    unit: 'seconds',
+    describe:
+      'After how long a silence the kernel asks whether the other end of a TCP connection is still there, ten times, a ' +
+      'second apart, on both legs; 0 leaves it to the kernel, which as a rule waits for two hours',
+    default: `${LISTENER_DEFAULTS.tcpKeepaliveMs / 1000}`,
+    parse: wholeSecondsOrNever(MAX_KEEPALIVE_S),
   }),
   ...TLS_SETTINGS,
 } as const satisfies Settings;

@@ -75,6 +75,12 @@ export function secondsOrNever(most: number): (text: string) => number {
   return (text) => (/^0+(\.0+)?$/.test(text) ? 0 : seconds(most)(text));
 }
 
+/** Whole seconds as written, milliseconds as a value. */
+export function wholeSecondsOrNever(most: number): (text: string) => number {
+  const parse = integer(0, most);
+  return (text) => parse(text) * 1000;
+}
+
 /** Seconds as written, milliseconds as a value. */
 export function seconds(most: number): (text: string) => number {
   return (text) => {
