@@ -79,6 +79,14 @@ export class Connection {
     }, options.startupTimeoutMs);
   }
 
+  /** Tells the client that pgnetflow stops, where the protocol allows it and the client takes it at once. */
+  sayGoodbye(): void {
+    const { session, leg } = this;
+    if (session.startup === null || !session.atReplyBoundary) return;
+    if (leg.unwritable || leg.socket.writableLength > 0) return;
+    answer(session, leg, fatalError(SQLSTATE.adminShutdown, 'terminating connection: pgnetflow was stopped'));
+  }
+
   /** Breaks both connections; the session stays as it is. */
   stop(): void {
     this.#stopStartupTimer();

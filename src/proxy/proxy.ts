@@ -279,7 +279,11 @@ export class Proxy implements SessionObserver, ConnectionOwner {
     this.#doors.close();
     for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');
     this.#hangs.stop();
-    for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());
+    for (const connection of this.#connections) {
+      // First, for it is in the report.
+      connection.sayGoodbye();
+      connection.session.end('shutdown', this.#clock.now());
+    }
     const report = this.report();
     for (const connection of this.#connections) connection.stop();
     for (const connection of this.#turnedAway) connection.stop();

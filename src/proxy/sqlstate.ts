@@ -5,6 +5,7 @@ export const SQLSTATE = {
   protocolViolation: '08P01',
   invalidAuthorization: '28000',
   tooManyConnections: '53300',
+  adminShutdown: '57P01',
 } as const;
 
 export type Sqlstate = (typeof SQLSTATE)[keyof typeof SQLSTATE];

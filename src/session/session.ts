@@ -215,6 +215,11 @@ export class Session {
     return !this.#conversation.queue.empty || !this.#requests.atBoundary || !this.#replies.atBoundary;
   }
 
+  /** Known to be between two messages of the server's: pgnetflow itself could say something to the client. */
+  get atReplyBoundary(): boolean {
+    return !this.#unread && this.#replies.atBoundary;
+  }
+
   /** The first ReadyForQuery has not come yet. */
   get starting(): boolean {
     return this.#replies.facts.transactionStatus === null;

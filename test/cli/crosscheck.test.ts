@@ -8,8 +8,8 @@ import { checkReport } from '../../src/report/read_report.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { Command, runCommand } from '../support/command.ts';
 import { client as c, server as s } from '../support/messages.ts';
-import { connectTo, type FakeServer, fakeServer, type Peer } from '../support/peers.ts';
-import { greeting } from '../support/proxies.ts';
+import { connectTo, type FakeServer, fakeServer } from '../support/peers.ts';
+import { greeting, leave, type Pair } from '../support/proxies.ts';
 import { ScriptedHelper } from '../support/scripted_helper.ts';
 
 const timeout = 30_000;
@@ -33,7 +33,7 @@ async function dumped(command: Command, to: string): Promise<ReportRecord> {
   return checkReport(JSON.parse(readFileSync(to, 'utf8')));
 }
 
-async function openSession(port: number, upstream: FakeServer): Promise<Peer> {
+async function openSession(port: number, upstream: FakeServer): Promise<Pair> {
   const client = await connectTo({ host: '127.0.0.1', port });
   client.send(c.startup());
   const server = await upstream.accept();
@@ -45,7 +45,7 @@ async function openSession(port: number, upstream: FakeServer): Promise<Peer> {
   const answer = Buffer.concat([s.complete('SELECT 1'), s.ready()]);
   server.send(answer);
   await client.receive(answer.length);
-  return client;
+  return { client, server };
 }
 
 describe('a proxy with a kernel helper', () => {
@@ -70,15 +70,16 @@ describe('a proxy with a kernel helper', () => {
       const helper = await ScriptedHelper.attach(file('probe.sock'));
       const answers = async (): Promise<void> =>
         helper.write({ type: 'flushed', token: await helper.asked(), clock_us: 5 });
-      const client = await openSession(port, upstream);
+      const pair = await openSession(port, upstream);
       const [running] = await Promise.all([dumped(command, reportFile), answers()]);
       helper.tellSessions(running, 'open');
+      leave(pair);
+      await Promise.all([pair.client.receiveAll(), pair.server.receiveAll()]);
       command.kill('SIGTERM');
       await answers();
       helper.closeSessions(running);
       const { status, stderr } = await command.finished();
       assert.equal(status, 0, stderr);
-      client.destroy();
       report = checkReport(JSON.parse(readFileSync(reportFile, 'utf8')));
       recording = `${helper.written}{"type":"detach","clock_us":60000000,"lost":0,"reason":"signal"}\n`;
     },

@@ -13,8 +13,11 @@ import {
   testProxy,
   type TestProxy,
   leave,
+  onlyError,
+  type Pair,
 } from '../support/proxies.ts';
 import { pour } from '../support/stream.ts';
+import { CLIENT_TLS, openTlsPair } from '../support/tls_peers.ts';
 import { until, untilStill } from '../support/until.ts';
 
 const timeout = 20_000;
@@ -425,5 +428,47 @@ describe('stop()', () => {
     await pouring;
     await until(() => stalled.client.closed || stalled.client.ended, 'the stalled end');
     await assert.rejects(connectTo(proxy.address), { code: 'ECONNREFUSED' });
+  });
+
+  for (const tls of [false, true]) {
+    test(
+      `says so to clients${tls ? ' that speak TLS' : ''}, and that is on the books`,
+      { timeout },
+      async () => {
+        const upstream = await fakeServer();
+        const proxy = await testProxy(upstream.address, tls ? { clientTls: CLIENT_TLS } : {});
+        const open = (): Promise<Pair> => openTlsPair(proxy, upstream, { client: tls, server: false });
+        const idle = await open();
+        const busy = await open();
+        busy.client.send(query);
+        await busy.server.receive(query.length);
+        busy.server.send(server.rowDescription());
+        await busy.client.receive(server.rowDescription().length);
+        const report = proxy.proxy.stop();
+        for (const { client: alice } of [idle, busy]) {
+          const error = onlyError(await alice.receiveAll());
+          assert.deepEqual([error['S'], error['C']], ['FATAL', '57P01']);
+        }
+        for (const session of report.sessions) {
+          assertBalanced(session);
+          assert.equal(session.end_reason, 'shutdown');
+          assert.ok(session.wire.client.own_out >= 50, String(session.wire.client.own_out));
+        }
+        leave(idle);
+        leave(busy);
+      },
+    );
+  }
+
+  test('is silent in the middle of a message, and where nobody reads', { timeout }, async () => {
+    const { proxy, client: alice, server: bob } = await openSession();
+    const row = server.dataRow('1');
+    bob.send(row.subarray(0, -1));
+    await alice.receive(row.length - 1);
+    proxy.proxy.stop();
+    assert.equal((await alice.receiveAll()).length, 0);
+    const unread = await openSession({ accounting: 'off' });
+    unread.proxy.proxy.stop();
+    assert.equal((await unread.client.receiveAll()).length, 0);
   });
 });
