@@ -1,5 +1,6 @@
 import { dial, type DialError } from '../relay/dial.ts';
-import { type Leg, noLegTraffic } from '../relay/leg.ts';
+import type { Leg } from '../relay/leg.ts';
+import { noTraffic } from '../session/leg_totals.ts';
 import type { Cancel } from '../session/cancel.ts';
 import type { Connection } from './connection.ts';
 import type { CancelRequest } from './negotiation.ts';
@@ -34,7 +35,7 @@ export function forwardCancel(
   const timer = setTimeout(() => {
     finish(`the server did not close the connection within ${cancelTimeoutMs / 1000} s`);
   }, cancelTimeoutMs);
-  const counters = noLegTraffic();
+  const counters = noTraffic();
   const connected = (result: Leg | DialError): void => {
     if (result instanceof Error) {
       finish(result.message);

@@ -1,6 +1,7 @@
 import { type Address, formatAddress } from './address.ts';
 import { keepLastWords } from './last_words.ts';
-import { Leg, type LegCounters, noLegTraffic } from './leg.ts';
+import { Leg } from './leg.ts';
+import { type LegTotals, noTraffic } from '../session/leg_totals.ts';
 import { connectSocket } from './read_buffer.ts';
 import { secureServer, type UpstreamTls } from './upstream_tls.ts';
 
@@ -44,7 +45,7 @@ function explain(error: NodeJS.ErrnoException): string {
 export function dial(
   address: Address,
   timeoutMs: number,
-  counters: LegCounters,
+  counters: LegTotals,
   onDone: (result: Leg | DialError) => void,
   tls: UpstreamTls | null = null,
 ): () => void {
@@ -83,7 +84,7 @@ export function dial(
 
 function attempt(
   address: Address,
-  counters: LegCounters,
+  counters: LegTotals,
   onFailure: (error: NodeJS.ErrnoException) => void,
   onConnect: (leg: Leg) => void,
 ): Leg {
@@ -103,6 +104,6 @@ function attempt(
 }
 
 /** Begins to count anew. */
-function forget(counters: LegCounters): void {
-  Object.assign(counters, noLegTraffic());
+function forget(counters: LegTotals): void {
+  Object.assign(counters, noTraffic());
 }

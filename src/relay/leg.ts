@@ -1,35 +1,9 @@
 import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { LegTotals } from '../session/leg_totals.ts';
 import { type OnRead, readByEvents } from './read_buffer.ts';
-import { TlsChannel, type TlsFigures } from './tls_channel.ts';
+import { TlsChannel } from './tls_channel.ts';
 import { writeNow } from './write_now.ts';
-
-/** Bytes and socket operations of one leg. With TLS these are bytes in the clear; `tls` tells those of the socket. */
-export interface LegCounters {
-  in: number;
-  /** What the kernel has taken. */
-  out: number;
-  reads: number;
-  writes: number;
-  /** Of these, those that the kernel did not take at once. */
-  deferred: number;
-  ends: LegEnds | null;
-  /** Of `in` and `out`: of a negotiation that this leg alone has had. */
-  ownIn?: number;
-  ownOut?: number;
-  tls?: TlsFigures | null;
-}
-
-/** Both ends of a leg's own TCP connection. */
-export interface LegEnds {
-  readonly local: { readonly address: string; readonly port: number };
-  readonly remote: { readonly address: string; readonly port: number };
-}
-
-/** Of a leg on which nothing has moved. */
-export function noLegTraffic(): LegCounters {
-  return { in: 0, out: 0, reads: 0, writes: 0, deferred: 0, ends: null, ownIn: 0, ownOut: 0, tls: null };
-}
 
 /** What a leg reports. Exactly one `closed` comes last. */
 export interface LegListener {
@@ -51,7 +25,7 @@ const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** One of a session's two connections, with its counters. */
 export class Leg {
-  counters: LegCounters;
+  counters: LegTotals;
   readonly #onRead: OnRead;
   #socket: net.Socket;
   #channel: TlsChannel | null = null;
@@ -61,7 +35,7 @@ export class Leg {
   #closed = false;
 
   /** @param open makes the socket that reads through the given function */
-  constructor(open: (onRead: OnRead) => net.Socket, counters: LegCounters, listener: LegListener) {
+  constructor(open: (onRead: OnRead) => net.Socket, counters: LegTotals, listener: LegListener) {
     this.counters = counters;
     this.#listener = listener;
     this.#onRead = (buffer, bytes) => {
@@ -255,7 +229,7 @@ export class Leg {
   }
 }
 
-function ends(socket: net.Socket): LegEnds | null {
+function ends(socket: net.Socket): LegTotals['ends'] {
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   if (localAddress === undefined || remoteAddress === undefined) return null;
   return {

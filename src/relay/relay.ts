@@ -79,7 +79,7 @@ export class Relay {
       serverListener.read = (chunk, bytes) => {
         const passed = alteration.take(chunk.subarray(0, bytes));
         // What is held back is ours, until it is passed on.
-        server.counters.ownIn = (server.counters.ownIn ?? 0) + bytes - passed.length;
+        server.counters.ownIn += bytes - passed.length;
         if (alteration.done) serverListener.read = passReply;
         return passed.length === 0 || passReply(passed, passed.length);
       };
@@ -103,7 +103,7 @@ export class Relay {
   /** The server has not said a word beyond its negotiation with us. */
   get #silent(): boolean {
     const { in: bytes, ownIn } = this.#server.counters;
-    return bytes === (ownIn ?? 0);
+    return bytes === ownIn;
   }
 
   #closed(side: 'client' | 'server', error: NodeJS.ErrnoException | null): void {

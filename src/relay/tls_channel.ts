@@ -1,31 +1,8 @@
 import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { recordOverhead, recordsOfWrite } from '../wire/tls_records.ts';
+import type { TlsTotals } from '../session/leg_totals.ts';
 import { recordsSince, type TlsPosition } from './tls_position.ts';
-
-/** What TLS adds to the bytes of one leg. */
-export interface TlsFigures {
-  /** `TLSv1.3`; null when the handshake did not come to its end. */
-  readonly protocol: string | null;
-  /** As OpenSSL names it. */
-  readonly cipher: string | null;
-  /** Bytes of the leg's socket, what came before TLS included. */
-  readonly socketIn: number;
-  /** Of these, what the kernel has taken, as {@link LegCounters.out}. */
-  readonly socketOut: number;
-  /**
-   * Of `socketIn`: neither in the clear nor plaintext that was passed on. Handshake, record headers and tags, alerts;
-   * and what TLS still holds: an incomplete record, or plaintext that nobody has taken yet.
-   */
-  readonly overheadIn: number;
-  readonly overheadOut: number;
-  /** Of this, what each record of application data costs; null where that is not fixed, or not known. */
-  readonly recordOverhead: number | null;
-  /** Records of application data: those whose plaintext was passed on. Null where that is not certain. */
-  readonly recordsIn: number | null;
-  /** Those that the kernel has taken. */
-  readonly recordsOut: number | null;
-}
 
 /** A client may ask for records of no more than that (`max_fragment_length`, RFC 6066), and Node does not tell. */
 const LEAST_FRAGMENT = 512;
@@ -46,7 +23,7 @@ interface Write {
  * All figures come from Node's own counts, those of the socket below (ciphertext) and those of the TLS layer
  * (plaintext); the leg's counters and the session's books know nothing of them, so that they can be compared.
  */
-export class TlsChannel implements TlsFigures {
+export class TlsChannel implements TlsTotals {
   protocol: string | null = null;
   cipher: string | null = null;
   recordOverhead: number | null = null;
@@ -149,7 +126,7 @@ export class TlsChannel implements TlsFigures {
   }
 
   /** The figures as they stand, without the sockets that they come from. */
-  figures(): TlsFigures {
+  figures(): TlsTotals {
     const { protocol, cipher, socketIn, socketOut, overheadIn, overheadOut } = this;
     const { recordOverhead: perRecord, recordsIn, recordsOut } = this;
     return {

@@ -57,7 +57,7 @@ export function secureServer(
   }
   leg.listener = {
     read: (chunk, bytes) => {
-      counters.ownIn = (counters.ownIn ?? 0) + bytes;
+      counters.ownIn += bytes;
       // What follows in the clear could have been put there by somebody else (CVE-2021-23222).
       if (bytes > 1 && (chunk[0] === S || chunk[0] === N))
         onDone(failure('ERR_TLS_FAILED', 'TLS failed: the server sent unencrypted data behind its answer'));
@@ -76,7 +76,7 @@ export function secureServer(
       ),
   };
   const asked = (): void => {
-    counters.ownOut = (counters.ownOut ?? 0) + SSL_REQUEST_PACKET.length;
+    counters.ownOut += SSL_REQUEST_PACKET.length;
   };
   if (leg.write(SSL_REQUEST_PACKET, asked)) asked();
 }

@@ -4,16 +4,20 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What TLS does to the bytes of one leg. */
+/** What TLS adds to the bytes of one leg. */
 export interface TlsTotals {
-  /** Null when the handshake did not come to its end. */
+  /** `TLSv1.3`; null when the handshake did not come to its end. */
   readonly protocol: string | null;
+  /** As OpenSSL names it. */
   readonly cipher: string | null;
-  /** Bytes of the socket: what was read and written in the clear before, and TLS records. */
+  /** Bytes of the leg's socket, what came before TLS included. */
   readonly socketIn: number;
-  /** What the kernel has taken. */
+  /** Of these, what the kernel has taken, as {@link LegTotals.out}. */
   readonly socketOut: number;
-  /** What of these is neither in the clear nor plaintext. */
+  /**
+   * Of `socketIn`: neither in the clear nor plaintext that was passed on. Handshake, record headers and tags, alerts;
+   * and what TLS still holds: an incomplete record, or plaintext that nobody has taken yet.
+   */
   readonly overheadIn: number;
   readonly overheadOut: number;
   /** Of this, what each record of application data costs; null where that is not fixed, or not known. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Leg, noLegTraffic } from '../../src/relay/leg.ts';
+import { Leg } from '../../src/relay/leg.ts';
+import { noTraffic } from '../../src/session/leg_totals.ts';
 import { connectSocket } from '../../src/relay/read_buffer.ts';
 import { type Address } from '../../src/relay/address.ts';
 import { fakeServer, type Peer, socketPath } from '../support/peers.ts';
@@ -20,7 +21,7 @@ interface Opened {
 async function openLeg(at?: Address): Promise<Opened> {
   const server = await fakeServer(at);
   const closes: (string | null)[] = [];
-  const leg = new Leg((onRead) => connectSocket(server.address, onRead), noLegTraffic(), {
+  const leg = new Leg((onRead) => connectSocket(server.address, onRead), noTraffic(), {
     read: () => true,
     ended: () => undefined,
     closed: (error) => closes.push(error === null ? null : (error.code ?? error.message)),

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Leg, noLegTraffic } from '../../src/relay/leg.ts';
+import { Leg } from '../../src/relay/leg.ts';
+import { noTraffic } from '../../src/session/leg_totals.ts';
 import { type DirectionBooks, Pump } from '../../src/relay/pump.ts';
 import { connectSocket } from '../../src/relay/read_buffer.ts';
 import { fakeServer, type Peer } from '../support/peers.ts';
@@ -28,7 +29,7 @@ interface Pumping {
 async function pumping(): Promise<Pumping> {
   const server = await fakeServer();
   const silent = { read: () => true, ended: () => undefined, closed: () => undefined };
-  const to = new Leg((onRead) => connectSocket(server.address, onRead), noLegTraffic(), silent);
+  const to = new Leg((onRead) => connectSocket(server.address, onRead), noTraffic(), silent);
   await once(to.socket, 'connect');
   const entries: Entry[] = [];
   const note =

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import net from 'node:net';
 import { test } from 'node:test';
 import { dial } from '../../src/relay/dial.ts';
-import { Leg, type LegCounters, type LegListener, noLegTraffic } from '../../src/relay/leg.ts';
+import { Leg, type LegListener } from '../../src/relay/leg.ts';
+import { type LegTotals, noTraffic } from '../../src/session/leg_totals.ts';
 import { listen } from '../../src/relay/listener.ts';
 import type { DirectionBooks } from '../../src/relay/pump.ts';
 import { adoptSocket, type OnRead, readByEvents } from '../../src/relay/read_buffer.ts';
@@ -28,17 +29,17 @@ const noBooks: DirectionBooks = {
 interface Joined {
   readonly alice: Peer;
   readonly bob: Peer;
-  readonly counters: LegCounters;
+  readonly counters: LegTotals;
   /** Of the leg to Bob. */
-  readonly server: LegCounters;
+  readonly server: LegTotals;
   readonly ends: RelayEnd[];
 }
 
 /** A client and a server joined by a bare relay, whose accepted socket is read in the given way. */
 async function join(adopt: (socket: net.Socket, onRead: OnRead) => net.Socket): Promise<Joined> {
   const server: FakeServer = await fakeServer();
-  const counters = noLegTraffic();
-  const serverCounters = noLegTraffic();
+  const counters = noTraffic();
+  const serverCounters = noTraffic();
   const ends: RelayEnd[] = [];
   const listener = await listen({ host: '127.0.0.1', port: 0 }, (socket) => {
     const leg = new Leg((onRead) => adopt(socket, onRead), counters, noListener);
