@@ -1,0 +1,11 @@
+#!/bin/sh
+# In the virtual machine: `pgnetflow probe --method stap` with its records in a file, and `--method auto`, which chooses it,
+# attached to a proxy. SystemTap finds what warm.sh has compiled, or compiles itself.
+set -eux
+
+. /srv/test/vm/probe.sh
+cp -r /root/.systemtap /tmp
+export SYSTEMTAP_DIR=/tmp/.systemtap
+$pgnetflow probe --check
+to_file stap
+to_proxy stap auto
