@@ -4,17 +4,13 @@
 set -eux
 
 . /srv/test/vm/probe.sh
-cp -r /root/.systemtap /tmp/ends_cache
-export SYSTEMTAP_DIR=/tmp/ends_cache
+with_cache
 
 # Its status becomes $status.
 begin_probe() {
   log=/mnt/results/ends_$1.log
   $pgnetflow probe --method stap --server-port 5432 >/tmp/ends.ndjson 2>$log &
   probe=$!
-}
-attached() {
-  until grep -q Tracing $log; do kill -0 $probe; done
 }
 ended() {
   status=0
@@ -24,7 +20,7 @@ last_record() { tail -n 1 /tmp/ends.ndjson; }
 
 # ---- SystemTap's process that reads from the module ----
 begin_probe stapio
-attached
+attached $log
 kill -KILL "$(pgrep -x stapio)"
 ended
 [ $status = 1 ]
@@ -33,7 +29,7 @@ nothing_left
 
 # ---- SystemTap ----
 begin_probe stap
-attached
+attached $log
 kill -KILL "$(pgrep -x stap)"
 ended
 [ $status = 1 ]
@@ -42,7 +38,7 @@ nothing_left
 
 # ---- the command ----
 begin_probe command
-attached
+attached $log
 kill -KILL $probe
 ended
 [ $status = 137 ]

@@ -5,8 +5,7 @@ set -eux
 . /srv/test/vm/probe.sh
 results=/mnt/results
 connections=1500
-cp -r /root/.systemtap /tmp/flush_cache
-export SYSTEMTAP_DIR=/tmp/flush_cache
+with_cache
 ulimit -n 10000
 
 attach --method stap --server-port 5999

@@ -4,8 +4,7 @@
 set -eux
 
 . /srv/test/vm/probe.sh
-cp -r /root/.systemtap /tmp
-export SYSTEMTAP_DIR=/tmp/.systemtap
+with_cache
 $pgnetflow probe --check
 to_file stap
 to_proxy stap auto

@@ -156,6 +156,6 @@ export function stapGist(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
   // The script needs no symbols; that they are missing SystemTap says each time.
   const said = lines.filter((line) => line !== '' && !line.includes('[man warning::symbols]'));
-  const errors = said.filter((line) => /error|unable|not permitted/i.test(line));
+  const errors = said.filter((line) => /error|unable|not permitted|exited with/i.test(line));
   return (errors.length > 0 ? errors : said).slice(0, 3).join('; ');
 }

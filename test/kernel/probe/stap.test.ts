@@ -86,7 +86,8 @@ echo '${READY}'; while :; do sleep 0.01; done`,
   it('leaves no module when its reader dies', async () => {
     const folder = play(
       `echo '${NO_SYMBOLS}' >&2; echo '${READY}'; read -r line <go
-echo 'WARNING: /usr/bin/staprun exited with signal: 9 (Killed)' >&2; exit 1`,
+echo 'WARNING: /usr/bin/staprun exited with signal: 9 (Killed)' >&2
+echo 'Pass 5: run failed.  [man error::pass5]' >&2; exit 1`,
     );
     execFileSync('mkfifo', [path.join(folder, 'go')]);
     const sink = new Told();
@@ -95,7 +96,8 @@ echo 'WARNING: /usr/bin/staprun exited with signal: 9 (Killed)' >&2; exit 1`,
     await until(() => sink.told.length === 2, 'its death');
     assert.equal(
       sink.told[1],
-      'died: stap ended with status 1: WARNING: /usr/bin/staprun exited with signal: 9 (Killed)',
+      'died: stap ended with status 1: WARNING: /usr/bin/staprun exited with signal: 9 (Killed); ' +
+        'Pass 5: run failed.  [man error::pass5]',
     );
     assert.equal(readFileSync(path.join(folder, 'removed'), 'utf8'), '-d kernel\n');
   });
