@@ -11,8 +11,9 @@ const startScript = 'read -r go && exec "$@" </dev/null';
 const guardScript = `trap '' HUP INT TERM PIPE
 read -r tool && while read -r line; do :; done
 [ -n "$tool" ] && kill -TERM "$tool" || exit
-for second in ${Array.from({ length: 30 }, (_, at) => at + 1).join(' ')}; do sleep 1; kill -0 "$tool" || exit; done
-kill -KILL -- "-$tool"`;
+waited=0
+while [ $((waited += 1)) -le 30 ]; do sleep 1; kill -0 "$tool" || exit; done
+kill -s KILL -- "-$tool"`;
 
 const KILL_AFTER_MS = 30_000;
 
