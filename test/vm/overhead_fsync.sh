@@ -4,7 +4,7 @@
 set -eux
 
 results=/mnt/results
-pairs=7
+pairs=11
 export PGUSER=postgres PGDATABASE=postgres PGHOST=127.0.0.1 PGPORT=5433
 postgres='setpriv --reuid postgres --regid postgres --clear-groups'
 
@@ -15,7 +15,7 @@ $postgres pg_ctl -D /tmp/commits/data -l /tmp/commits/log -w \
 pgbench -qi -s 1 -I dtgp >/dev/null 2>&1
 postmaster=$(head -n 1 /tmp/commits/data/postmaster.pid)
 
-tps() { pgbench -n -N -T 10 | sed -n 's/^tps = \([0-9.]*\).*/\1/p'; }
+tps() { pgbench -n -N -T 6 | sed -n 's/^tps = \([0-9.]*\).*/\1/p'; }
 without() { tps; }
 with() {
   staprun /mnt/fsync.ko traced_pid="$postmaster" parent_pid="$postmaster" >/tmp/fsync.ndjson 2>>$results/staprun.log &
