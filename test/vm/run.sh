@@ -5,7 +5,7 @@
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
-#   npm run test:stap -- --only netflow      runs one of netflow, fsync, probe_stap, probe_bpftrace, probe_ends, probe_flush; may be repeated
+#   npm run test:stap -- --only netflow      runs one of netflow, fsync, probe_stap, probe_bpftrace, probe_ends; may be repeated
 #   npm run test:stap -- --overhead          measures what netflow.stp and fsync.stp cost instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
 #
@@ -15,7 +15,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
-all='netflow fsync probe_stap probe_bpftrace probe_ends probe_flush'
+all='netflow fsync probe_stap probe_bpftrace probe_ends'
 measurements='overhead overhead_fsync'
 experiments=
 keep=
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
     --keep) keep=$2 && shift ;;
     --only)
       case $2 in
-        netflow | fsync | probe_stap | probe_bpftrace | probe_ends | probe_flush | overhead | overhead_fsync) experiments="$experiments $2" ;;
+        netflow | fsync | probe_stap | probe_bpftrace | probe_ends | overhead | overhead_fsync) experiments="$experiments $2" ;;
         *) echo "run.sh: --only $2: there are $all $measurements" >&2; exit 2 ;;
       esac
       shift
@@ -114,7 +114,7 @@ for experiment in $experiments; do
       unset KERNEL_SYMBOLS
       [ $experiment = overhead_fsync ] || compile fsync fsync_tracepoints "$@"
       ;;
-    probe_stap | probe_ends | probe_flush) warm ;;
+    probe_stap | probe_ends) warm ;;
     probe_bpftrace) ;;
     *) compile netflow netflow ;;
   esac
@@ -139,7 +139,7 @@ for experiment in $experiments; do
     probe_stap | probe_bpftrace)
       node "$checkout/dist/test/vm/probe_main.js" "$work/results" "${experiment#probe_}" || status=1
       ;;
-    probe_ends | probe_flush) echo "$experiment: as it should be" ;;
+    probe_ends) echo "$experiment: as it should be" ;;
     overhead | overhead_fsync) cat "$work/results/$experiment" ;;
   esac
 done
