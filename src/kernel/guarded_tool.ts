@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Waits for the word to go, so that there is no moment at which the tool runs unguarded; then becomes the tool. */
@@ -10,7 +10,10 @@ const startScript = 'read -r go && exec "$@" </dev/null';
  */
 const guardScript = `trap '' HUP INT TERM PIPE
 read -r tool && while read -r line; do :; done
-[ -n "$tool" ] && kill -TERM "$tool" && sleep 5 && kill -KILL "$tool"`;
+[ -n "$tool" ] && kill -TERM "$tool" || exit
+waited=0
+while [ $((waited += 1)) -le 30 ]; do sleep 1; kill -0 "$tool" || exit; done
+kill -s KILL -- "-$tool"`;
 
 const KILL_AFTER_MS = 30_000;
 
@@ -50,8 +53,12 @@ export class GuardedTool {
     await once(guard, 'spawn');
     child.stdin.on('error', () => undefined);
     guard.stdin.on('error', () => undefined);
-    // Its number may be another process's as soon as it has ended.
-    child.once('exit', () => guard.kill('SIGKILL'));
+    child.once('exit', () => {
+      // Its number may be another process's as soon as it has ended.
+      guard.kill('SIGKILL');
+      // Programs that it has started may still be at work, and hold its output open.
+      signalGroup(child, 'SIGTERM');
+    });
     guard.stdin.write(`${child.pid}\n`);
     child.stdin.end('go\n');
     return new GuardedTool(child);
@@ -77,11 +84,20 @@ export class GuardedTool {
     this.#child.kill(signal);
   }
 
-  /** Resolves when it has ended; what does not end by itself is killed. */
+  /** Resolves when it has ended; what does not end by itself is killed, with all that it has started. */
   async stop(signal: NodeJS.Signals): Promise<void> {
     this.signal(signal);
-    const kill = setTimeout(() => this.signal('SIGKILL'), KILL_AFTER_MS);
+    const kill = setTimeout(() => signalGroup(this.#child, 'SIGKILL'), KILL_AFTER_MS);
     await this.#closed;
     clearTimeout(kill);
+  }
+}
+
+/** The child leads its process group. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid!, signal);
+  } catch {
+    // None of it is left.
   }
 }

@@ -15,7 +15,7 @@ export interface HelperDeadlines {
   readonly attachMs: number;
 }
 
-export const HELPER_DEADLINES: HelperDeadlines = { firstWordMs: 5000, attachMs: 180_000 };
+export const HELPER_DEADLINES: HelperDeadlines = { firstWordMs: 5000, attachMs: 900_000 };
 
 export interface HelperEvents {
   /** A chunk of records has been entered. */

@@ -4,7 +4,7 @@ import { requireProcess } from '../kernel/probe/process.ts';
 import type { Producer } from '../kernel/probe/producer.ts';
 import { type SocketRecord, clockUs } from '../kernel/probe/record.ts';
 import { PROBE_SCHEMA } from '../kernel/records.ts';
-import { chooseMethod, startProducer } from '../kernel/probe/start.ts';
+import { chooseMethod, patienceNeeded, startProducer } from '../kernel/probe/start.ts';
 import { escapeLine } from '../report/escape.ts';
 import type { ProbeSettings } from '../settings/probe_settings.ts';
 import { type Gone, ProbeOutput } from './probe_output.ts';
@@ -39,6 +39,8 @@ export async function probe(settings: ProbeSettings): Promise<void> {
         : await ProbeOutput.connect(settings.to, (token) => flush(token));
     // A proxy cuts off who says nothing; to attach may take a while.
     if (settings.to !== '-') output.write({ type: 'starting' });
+    const patience = patienceNeeded(method);
+    if (patience !== null) say(patience);
     const recording = new Recording(output);
     let tellDeath = (_end: End): void => undefined;
     const death = new Promise<End>((resolve) => (tellDeath = resolve));

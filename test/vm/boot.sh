@@ -9,7 +9,7 @@
 set -eu
 
 folder=$1 checkout=$2 work=$3
-limit_s=${PGNETFLOW_VM_LIMIT_S:-1200}
+limit_s=${PGNETFLOW_VM_LIMIT_S:-2400}
 
 for virtiofsd in /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd; do
   [ ! -x "$virtiofsd" ] || break

@@ -10,7 +10,7 @@
 set -eu
 
 suite=forky
-packages="systemtap gcc libc6-dev make kmod iproute2 procps nodejs postgresql-18
+packages="systemtap gcc libc6-dev make kmod iproute2 procps nodejs postgresql-18 bpftrace
   linux-image-cloud-amd64 linux-headers-cloud-amd64 linux-image-cloud-amd64-dbg"
 
 folder=$1

@@ -1,16 +1,22 @@
 import type { StatementSummary, SummaryRecord } from '../../src/backend/trace/summary.ts';
+import type { Method } from '../../src/kernel/probe/record.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { differences, readRecording } from '../support/probe_recording.ts';
 
 /**
- * What is wrong with a run of netflow.sh, a sentence each: records that contradict each other, figures of the kernel
+ * What is wrong with a run of load.sh, a sentence each: records that contradict each other, figures of the kernel
  * that are not the report's, and an experiment that was not what it should have been.
  */
-export function judge(report: ReportRecord, probe: string): string[] {
+export function judge(
+  report: ReportRecord,
+  probe: string,
+  how: 'flushed once' | 'without flush' = 'flushed once',
+): string[] {
   const recording = readRecording(probe);
   const faults = [...recording.faults];
-  for (const type of ['lost', 'flushed', 'detach']) {
-    const [found, expected] = [recording.counts.get(type) ?? 0, type === 'lost' ? 0 : 1];
+  const times = { lost: 0, flushed: how === 'flushed once' ? 1 : 0, detach: 1 };
+  for (const [type, expected] of Object.entries(times)) {
+    const found = recording.counts.get(type) ?? 0;
     if (found !== expected) faults.push(`${found} records "${type}" instead of ${expected}`);
   }
   for (const session of report.sessions) {
@@ -20,6 +26,40 @@ export function judge(report: ReportRecord, probe: string): string[] {
   const late = recording.sockets.filter(({ send, recv }) => send.from > 0 || recv.from > 0);
   // The three sockets of the session that began before the probe.
   if (late.length !== 3) faults.push(`${late.length} sockets were seen late instead of 3`);
+  return faults;
+}
+
+/**
+ * What is wrong with the kernel's part of a report of load.sh, a sentence each.
+ *
+ * @param method of the helper that was attached to the proxy until the end
+ */
+export function judgeWitnessed({ kernel, sessions }: ReportRecord, method: Method): string[] {
+  if (kernel === null) return ['the report has no certificate of the kernel'];
+  const faults: string[] = [];
+  const expect = (what: string, found: unknown, expected: unknown): void => {
+    if (found !== expected) faults.push(`${what}: ${String(found)} instead of ${String(expected)}`);
+  };
+  const [helper] = kernel.helpers;
+  expect('helpers', kernel.helpers.length, 1);
+  expect('method', helper?.method, method);
+  expect('state of the helper', helper?.state, 'attached');
+  for (const what of ['lost', 'damaged', 'orphans', 'forgotten_sockets', 'unlisted_sessions'] as const) {
+    expect(what, kernel[what], 0);
+  }
+  for (const what of ['mismatch', 'unchecked'] as const) {
+    expect(`sessions with ${what}`, kernel.sessions[what], 0);
+    expect(`statements with ${what}`, kernel.statements[what], 0);
+  }
+  expect('sessions with a verdict', kernel.sessions.ok + kernel.sessions.explained, sessions.length);
+  // Only of the session that began before the helper some bytes are not known.
+  for (const [leg, percent] of Object.entries(kernel.coverage)) {
+    if ((percent ?? 0) < 99) faults.push(`coverage of ${leg}: ${percent} %`);
+  }
+  const late = sessions.filter((session) =>
+    session.kernel.causes.some(({ code }) => code === 'attached_late'),
+  );
+  expect('sessions from before the helper', late.length, 1);
   return faults;
 }
 

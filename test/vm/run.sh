@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs probes/netflow.stp and probes/fsync.stp for real: in a virtual machine of its own, whose kernel may be probed, with
+# Runs probes/netflow.stp, probes/fsync.stp and `pgnetflow probe` for real: in a virtual machine of its own, whose kernel may be probed, with
 # PostgreSQL, the built proxy of this checkout and real clients; then compares the kernel's figures with the proxy's report,
 # and what was traced of fsyncs with what the server counted.
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
-#   npm run test:stap -- --only netflow      runs one of the two
-#   npm run test:stap -- --overhead          measures what netflow.stp costs instead
+#   npm run test:stap -- --only netflow      runs one of netflow, fsync, probe_stap, probe_bpftrace, probe_ends; may be repeated
+#   npm run test:stap -- --overhead          measures what netflow.stp and fsync.stp cost instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
 #
 # The machine's system is kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove it to build it anew.
@@ -15,23 +15,26 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
-experiments='netflow fsync'
+all='netflow fsync probe_stap probe_bpftrace probe_ends'
+measurements='overhead overhead_fsync'
+experiments=
 keep=
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=$2 && shift ;;
     --only)
       case $2 in
-        netflow | fsync) experiments=$2 ;;
-        *) echo "run.sh: --only $2: there are netflow and fsync" >&2; exit 2 ;;
+        netflow | fsync | probe_stap | probe_bpftrace | probe_ends | overhead | overhead_fsync) experiments="$experiments $2" ;;
+        *) echo "run.sh: --only $2: there are $all $measurements" >&2; exit 2 ;;
       esac
       shift
       ;;
-    --overhead) experiments=overhead ;;
+    --overhead) experiments=$measurements ;;
     *) echo "run.sh: $1 is no option; there are --keep FOLDER, --only and --overhead" >&2; exit 2 ;;
   esac
   shift
 done
+: "${experiments:=$all}"
 
 missing=
 need() {
@@ -91,17 +94,28 @@ compile() {
   step "compiling probes/$script.stp" \
     "$here/compile.sh" "$cache/system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
 }
+warmed=no
+warm() {
+  [ $warmed = no ] || return 0
+  options=$(node --input-type=module \
+    -e "import { STAP_OPTIONS } from '$checkout/dist/src/kernel/probe/stap.js'; console.log(...STAP_OPTIONS)")
+  # shellcheck disable=SC2086 # a list of words
+  step 'having SystemTap compile what pgnetflow probe will' "$here/warm.sh" "$cache/system" "$checkout" $options
+  warmed=yes
+}
 cp "$here/guest.sh" "$work"
 for experiment in $experiments; do
   case $experiment in
-    fsync)
+    fsync | overhead_fsync)
       # The server's pids are known only in the machine.
       set -- /usr/lib/postgresql/18/bin/postgres 0 0
       export KERNEL_SYMBOLS=yes
       compile fsync fsync "$@"
       unset KERNEL_SYMBOLS
-      compile fsync fsync_tracepoints "$@"
+      [ $experiment = overhead_fsync ] || compile fsync fsync_tracepoints "$@"
       ;;
+    probe_stap | probe_ends) warm ;;
+    probe_bpftrace) ;;
     *) compile netflow netflow ;;
   esac
   cp "$here/$experiment.sh" "$work"
@@ -122,7 +136,11 @@ for experiment in $experiments; do
   case $experiment in
     netflow) node "$checkout/dist/test/vm/main.js" "$work/results" || status=1 ;;
     fsync) node "$checkout/dist/test/vm/fsync_main.js" "$work/results" || status=1 ;;
-    overhead) cat "$work/results/overhead" ;;
+    probe_stap | probe_bpftrace)
+      node "$checkout/dist/test/vm/probe_main.js" "$work/results" "${experiment#probe_}" || status=1
+      ;;
+    probe_ends) echo "$experiment: as it should be" ;;
+    overhead | overhead_fsync) cat "$work/results/$experiment" ;;
   esac
 done
 exit $status

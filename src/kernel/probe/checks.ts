@@ -144,6 +144,13 @@ export const CHECKS: readonly Check[] = [
   },
   {
     method: 'stap',
+    needs: 'gcc and make',
+    test: ({ version }) => version('gcc') !== null && version('make') !== null,
+    reason: () => 'there is nothing to compile the script with',
+    remedy: 'install gcc and make',
+  },
+  {
+    method: 'stap',
     needs: 'headers of the running kernel',
     test: ({ exists, kernel }) => exists(`/lib/modules/${kernel}/build`),
     reason: ({ kernel }) => `there is no /lib/modules/${kernel}/build`,

@@ -42,6 +42,12 @@ function explain(checked: readonly Checked[], method: Method): string | null {
   return `${method} does not work here: ${unmet.join('; ')}`;
 }
 
+/** What a user should know while a method takes its time to start; null for one that does not. */
+export function patienceNeeded(method: Method): string | null {
+  if (method !== 'stap') return null;
+  return 'SystemTap compiles its script for this kernel, which takes minutes the first time… Ctrl-C to end.';
+}
+
 export function startProducer(
   method: Method,
   machine: Machine,

@@ -58,6 +58,12 @@ describe('--method auto', () => {
       'bpftrace',
       /stap does not run \(install/,
     ],
+    [
+      'there is no compiler',
+      { version: (program: string) => (program === 'gcc' ? null : 'x') },
+      'bpftrace',
+      /install gcc and make/,
+    ],
     ['no module can be loaded', { without: ['/proc/modules'] }, 'bpftrace', /loads no modules/],
     ['there are no kprobes', { files: { '/proc/kallsyms': '' } }, 'bpftrace', /no kprobes/],
     ['there are no headers', { without: [`/lib/modules/${KERNEL}/build`] }, 'bpftrace', /linux-headers/],
