@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { LegTotals } from '../session/leg_totals.ts';
+import { resetSocket } from './reset.ts';
 import { type OnRead, readByEvents } from './read_buffer.ts';
 import { TlsChannel } from './tls_channel.ts';
 import { writeNow } from './write_now.ts';
@@ -184,10 +185,7 @@ export class Leg {
     const raw = this.#channel?.raw ?? socket;
     // A Unix-domain socket knows no reset.
     if (raw.remoteAddress === undefined) socket.destroy();
-    // During a shutdown libuv refuses to, and Node would leave the socket open, and its handle spinning, for ever.
-    else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0)
-      socket.once('finish', () => this.reset());
-    else raw.resetAndDestroy();
+    else resetSocket(socket, raw);
   }
 
   destroy(): void {

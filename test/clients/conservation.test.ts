@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { resetSocket } from '../../src/relay/reset.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
@@ -191,7 +192,7 @@ describe('conservation', () => {
         breaks.map(async (toBreak) => {
           const client = await CountingClient.connect(running);
           await toBreak(client);
-          if (reset) client.socket.resetAndDestroy();
+          if (reset) resetSocket(client.socket);
           else client.socket.destroy();
         }),
       );

@@ -4,6 +4,7 @@ import net from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { type Proxy, startProxy } from '../../src/proxy/proxy.ts';
+import { resetSocket } from '../../src/relay/reset.ts';
 import type { FlowRecord, ReportRecord } from '../../src/report/model.ts';
 import { type StartupPacket, StartupPacketReader } from '../../src/wire/startup_packet.ts';
 import type { Chunk } from '../support/story.ts';
@@ -156,11 +157,11 @@ function end(client: ScriptedPeer, server: ScriptedPeer, ending: Ending): void {
       server.socket.end();
       return;
     case 'client resets':
-      client.socket.resetAndDestroy();
+      resetSocket(client.socket);
       server.socket.once('end', () => server.socket.end());
       return;
     case 'server resets':
-      server.socket.resetAndDestroy();
+      resetSocket(server.socket);
       client.socket.once('end', () => client.socket.end());
       return;
   }

@@ -7,6 +7,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
+import { resetSocket } from '../../src/relay/reset.ts';
 import type { Address } from '../../src/relay/address.ts';
 import { until } from './until.ts';
 
@@ -116,7 +117,7 @@ export class Peer {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
   #take(bytes: number): Buffer {

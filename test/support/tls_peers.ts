@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after } from 'node:test';
 import tls, { TLSSocket } from 'node:tls';
+import { resetSocket } from '../../src/relay/reset.ts';
 import type { ClientTls } from '../../src/relay/client_tls.ts';
 import type { Address } from '../../src/relay/address.ts';
 import type { UpstreamTls } from '../../src/relay/upstream_tls.ts';
@@ -159,5 +160,5 @@ function join(
   });
   to.on('drain', () => from.resume());
   from.on('end', () => to.end());
-  from.on('error', () => to.resetAndDestroy());
+  from.on('error', () => resetSocket(to));
 }
