@@ -1,20 +1,27 @@
 #!/bin/sh
-# Builds the system of the virtual machine as a folder: Debian with a kernel, its headers and debug information,
-# SystemTap, a compiler, PostgreSQL and Node.
+# Builds a system of the virtual machine as a folder: a release of Debian with its kernel, PostgreSQL, and what its
+# experiments need.
 #
-#   build.sh FOLDER      (root; about 5 GB; minutes)
+#   build.sh forky|bookworm FOLDER      (root; about 5 and 1 GB; minutes)
 #
 # FOLDER appears only when all of it is there. The packages come from where this machine's own apt gets Debian's, with
 # the same proxy settings; PGNETFLOW_VM_MIRROR names another mirror. Mounts and processes live in namespaces of their
 # own, so that none outlives this script, however it ends.
 set -eu
 
-suite=forky
-packages="systemtap gcc libc6-dev make kmod iproute2 procps nodejs postgresql-18
-  linux-image-cloud-amd64 linux-headers-cloud-amd64 linux-image-cloud-amd64-dbg"
-
-folder=$1
+suite=$1 folder=$2
 building=$folder.building
+
+packages='kmod iproute2 procps linux-image-cloud-amd64'
+case $suite in
+  forky)
+    packages="$packages systemtap gcc libc6-dev make nodejs postgresql-18
+      linux-headers-cloud-amd64 linux-image-cloud-amd64-dbg"
+    ;;
+  # Node comes from outside, for this release's is too old; it needs libstdc++.
+  bookworm) packages="$packages bpftrace libstdc++6 postgresql-15" ;;
+  *) echo "build.sh: $suite: there are forky and bookworm" >&2; exit 2 ;;
+esac
 
 mirror=${PGNETFLOW_VM_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' \
   'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)}
@@ -45,6 +52,12 @@ printf '#!/bin/sh\nexit 101\n' >"$building/usr/sbin/policy-rc.d"
 chmod +x "$building/usr/sbin/policy-rc.d"
 mkdir -p "$building/etc/postgresql-common"
 echo 'create_main_cluster = false' >"$building/etc/postgresql-common/createcluster.conf"
+# Where virtiofs is a module of the kernel, it is loaded, and the root mounted, from an initial RAM disk.
+tools=$building/etc/initramfs-tools modules=$building/usr/share/initramfs-tools/modules.d
+mkdir -p "$tools/conf.d" "$tools/scripts" "$modules"
+echo 'MODULES=list' >"$tools/conf.d/vm"
+printf '%s\n' virtio_pci virtiofs >"$modules/vm"
+echo 'mountroot() { mount -t virtiofs system "$rootmnt"; }' >"$tools/scripts/virtiofs"
 
 # shellcheck disable=SC2086 # a list of words
 unshare --mount --pid --fork --kill-child chroot "$building" sh -eu -c '

@@ -2,17 +2,27 @@ import { parseRecordLine } from '../../src/backend/trace/bpftrace_line.ts';
 import type { TraceRecord } from '../../src/backend/trace/record.ts';
 import type { StatementSummary, SummaryRecord } from '../../src/backend/trace/summary.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
-import { differences, readRecording } from '../support/probe_recording.ts';
+import {
+  type RecordedSocket,
+  type Recording,
+  differences,
+  readRecording,
+} from '../support/probe_recording.ts';
 
 /**
- * What is wrong with a run of netflow.sh, a sentence each: records that contradict each other, figures of the kernel
+ * What is wrong with a run of load.sh, a sentence each: records that contradict each other, figures of the kernel
  * that are not the report's, and an experiment that was not what it should have been.
  */
-export function judge(report: ReportRecord, probe: string): string[] {
+export function judge(
+  report: ReportRecord,
+  probe: string,
+  how: 'flushed once' | 'without flush' = 'flushed once',
+): string[] {
   const recording = readRecording(probe);
   const faults = [...recording.faults];
-  for (const type of ['lost', 'flushed', 'detach']) {
-    const [found, expected] = [recording.counts.get(type) ?? 0, type === 'lost' ? 0 : 1];
+  const times = { lost: 0, flushed: how === 'flushed once' ? 1 : 0, detach: 1 };
+  for (const [type, expected] of Object.entries(times)) {
+    const found = recording.counts.get(type) ?? 0;
     if (found !== expected) faults.push(`${found} records "${type}" instead of ${expected}`);
   }
   for (const session of report.sessions) {
@@ -23,6 +33,22 @@ export function judge(report: ReportRecord, probe: string): string[] {
   // The three sockets of the session that began before the probe.
   if (late.length !== 3) faults.push(`${late.length} sockets were seen late instead of 3`);
   return faults;
+}
+
+/** Where two recordings of the same sockets differ in bytes or operations, a sentence each. */
+export function judgeAlike(one: Recording, other: Recording): string[] {
+  const [texts, others] = [one, other].map(({ sockets }) => sockets.map(socketText).toSorted());
+  const missing = (from: readonly string[], of: readonly string[]): string[] =>
+    of.filter((text) => !from.includes(text));
+  return [
+    ...missing(others!, texts!).map((text) => `the first has, and this has not: ${text}`),
+    ...missing(texts!, others!).map((text) => `this has, and the first has not: ${text}`),
+  ];
+}
+
+function socketText({ pid, local, remote, send, recv }: RecordedSocket): string {
+  const text = ({ from, end, ops }: typeof send): string => `${ops} operations from ${from} to ${end}`;
+  return `${pid} ${local} ${remote}: sent ${text(send)}, received ${text(recv)}`;
 }
 
 /** What fsync.sh asked the server, before and after. */

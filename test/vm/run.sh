@@ -1,25 +1,35 @@
 #!/bin/sh
-# Runs probes/netflow.stp and probes/fsync.stp for real: in a virtual machine of its own, whose kernel may be probed, with
-# PostgreSQL, the built proxy of this checkout and real clients; then compares the kernel's figures with the proxy's report,
-# and what was traced of fsyncs with what the server counted.
+# Runs probes for real: in a virtual machine of its own, whose kernel may be probed, with PostgreSQL, the built proxy of
+# this checkout and real clients; then compares the kernel's figures with the proxy's report, and what was traced of fsyncs
+# with what the server counted. There are two systems: Debian forky for SystemTap (netflow.stp, fsync.stp), and Debian
+# bookworm, whose kernel is older than the tracepoints of netflow.bt, for bpftrace.
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
 #   npm run test:stap -- --only netflow      runs one of the two
 #   npm run test:stap -- --overhead          measures what netflow.stp costs instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
+#   npm run test:kernels                     runs `pgnetflow probe --method bpftrace` on bookworm (1 GB of disk)
 #
-# The machine's system is kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove it to build it anew.
+# The systems are kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove one to build it anew.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
-experiments='netflow fsync'
+suite=forky
+experiments=
 keep=
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=$2 && shift ;;
+    --system)
+      case $2 in
+        forky | bookworm) suite=$2 ;;
+        *) echo "run.sh: --system $2: there are forky and bookworm" >&2; exit 2 ;;
+      esac
+      shift
+      ;;
     --only)
       case $2 in
         netflow | fsync) experiments=$2 ;;
@@ -28,10 +38,14 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --overhead) experiments=overhead ;;
-    *) echo "run.sh: $1 is no option; there are --keep FOLDER, --only and --overhead" >&2; exit 2 ;;
+    *) echo "run.sh: $1 is no option; there are --keep FOLDER, --system, --only and --overhead" >&2; exit 2 ;;
   esac
   shift
 done
+case $suite in
+  forky) experiments=${experiments:-netflow fsync} needed_mb=6000 ;;
+  bookworm) experiments=bpftrace needed_mb=1500 ;;
+esac
 
 missing=
 need() {
@@ -49,14 +63,15 @@ need apt-get 'apt-get, with a Debian mirror it knows or PGNETFLOW_VM_MIRROR'
 [ "$(uname -m)" = x86_64 ] || missing="$missing
   an x86_64 machine"
 if [ -n "$missing" ]; then
-  echo "npm run test:stap needs:$missing" >&2
+  echo "the virtual machine needs:$missing" >&2
   exit 1
 fi
 
 mkdir -p "$cache"
+system=$cache/$suite
 free_mb=$(df -m --output=avail "$cache" | tail -n 1)
-if [ ! -d "$cache/system" ] && [ "$free_mb" -lt 6000 ]; then
-  echo "npm run test:stap needs 6 GB of disk in $cache (PGNETFLOW_VM_CACHE); there are $free_mb MB" >&2
+if [ ! -d "$system" ] && [ "$free_mb" -lt $needed_mb ]; then
+  echo "the virtual machine needs $needed_mb MB of disk in $cache (PGNETFLOW_VM_CACHE); there are $free_mb MB" >&2
   exit 1
 fi
 
@@ -82,14 +97,14 @@ step() {
   if wait "$child"; then child=; else exit 1; fi
 }
 
-[ -d "$cache/system" ] ||
-  step "building the machine's system in $cache/system" flock "$cache/lock" "$here/build.sh" "$cache/system"
+[ -d "$system" ] ||
+  step "building the machine's system in $system" flock "$cache/lock" "$here/build.sh" "$suite" "$system"
 
 compile() {
   script=$1 module=$2
   shift 2
   step "compiling probes/$script.stp" \
-    "$here/compile.sh" "$cache/system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
+    "$here/compile.sh" "$system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
 }
 cp "$here/guest.sh" "$work"
 for experiment in $experiments; do
@@ -102,12 +117,17 @@ for experiment in $experiments; do
       unset KERNEL_SYMBOLS
       compile fsync fsync_tracepoints "$@"
       ;;
+    bpftrace)
+      # The system's own is too old for pgnetflow.
+      mkdir -p "$work/bin"
+      cp "$(node -p process.execPath)" "$work/bin/node"
+      ;;
     *) compile netflow netflow ;;
   esac
   cp "$here/$experiment.sh" "$work"
   echo "$experiment" >>"$work/experiments"
 done
-step 'running the experiments in the machine' "$here/boot.sh" "$cache/system" "$checkout" "$work"
+step 'running the experiments in the machine' "$here/boot.sh" "$system" "$checkout" "$work"
 
 [ -z "$keep" ] || { mkdir -p "$keep" && cp -R "$work"/results/. "$work"/*.log "$keep"; }
 for experiment in $experiments; do
@@ -122,6 +142,7 @@ for experiment in $experiments; do
   case $experiment in
     netflow) node "$checkout/dist/test/vm/main.js" "$work/results" || status=1 ;;
     fsync) node "$checkout/dist/test/vm/fsync_main.js" "$work/results" || status=1 ;;
+    bpftrace) node "$checkout/dist/test/vm/bpftrace_main.js" "$work/results" || status=1 ;;
     overhead) cat "$work/results/overhead" ;;
   esac
 done
