@@ -71,6 +71,10 @@ describe('the output of bpftrace 0.17', () => {
       type: 'lost',
       count: 23,
     });
+    assert.deepEqual(parseBpftraceLine(String.raw`{"type": "printf", "data": "lost 1\n"}`), {
+      type: 'lost',
+      count: 1,
+    });
   });
 
   it('may hold a process’s name with blanks, quotes and bytes beyond ASCII', () => {
