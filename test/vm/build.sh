@@ -12,14 +12,14 @@ set -eu
 suite=$1 folder=$2
 building=$folder.building
 
-packages='kmod iproute2 procps linux-image-cloud-amd64'
+packages='kmod iproute2 procps bpftrace linux-image-cloud-amd64'
 case $suite in
   forky)
     packages="$packages systemtap gcc libc6-dev make nodejs postgresql-18
       linux-headers-cloud-amd64 linux-image-cloud-amd64-dbg"
     ;;
   # Node comes from outside, for this release's is too old; it needs libstdc++.
-  bookworm) packages="$packages bpftrace libstdc++6 postgresql-15" ;;
+  bookworm) packages="$packages libstdc++6 postgresql-15" ;;
   *) echo "build.sh: $suite: there are forky and bookworm" >&2; exit 2 ;;
 esac
 

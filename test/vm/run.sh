@@ -6,10 +6,11 @@
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
-#   npm run test:stap -- --only netflow      runs one of the two
+#   npm run test:stap -- --only netflow      runs one of netflow, fsync, and bpftrace (see below), which is not run otherwise
 #   npm run test:stap -- --overhead          measures what netflow.stp costs instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
-#   npm run test:kernels                     runs `pgnetflow probe --method bpftrace` on bookworm (1 GB of disk)
+#   npm run test:kernels                     runs `pgnetflow probe --method bpftrace` on bookworm (1 GB of disk) with all
+#                                            kinds of events that its kernel has; `test:stap -- --only bpftrace` does on forky
 #
 # The systems are kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove one to build it anew.
 set -eu
@@ -32,8 +33,8 @@ while [ $# -gt 0 ]; do
       ;;
     --only)
       case $2 in
-        netflow | fsync) experiments=$2 ;;
-        *) echo "run.sh: --only $2: there are netflow and fsync" >&2; exit 2 ;;
+        netflow | fsync | bpftrace) experiments=$2 ;;
+        *) echo "run.sh: --only $2: there are netflow, fsync and bpftrace" >&2; exit 2 ;;
       esac
       shift
       ;;
@@ -44,7 +45,11 @@ while [ $# -gt 0 ]; do
 done
 case $suite in
   forky) experiments=${experiments:-netflow fsync} needed_mb=6000 ;;
-  bookworm) experiments=bpftrace needed_mb=1500 ;;
+  bookworm) experiments=${experiments:-bpftrace} needed_mb=1500 ;;
+esac
+case $suite-$experiments in
+  bookworm-bpftrace | forky-*) ;;
+  *) echo "run.sh: on $suite there is bpftrace only" >&2; exit 2 ;;
 esac
 
 missing=

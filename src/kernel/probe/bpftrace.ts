@@ -3,12 +3,13 @@ import { createInterface } from 'node:readline';
 import { packageFolder } from '../../package_version.ts';
 import { type BpftraceEvent, parseBpftraceLine } from './bpftrace_line.ts';
 import { GuardedTool } from '../guarded_tool.ts';
+import { missedCalls } from './missed_calls.ts';
 import { ProbeError } from './probe_error.ts';
 import type { Producer, ProducerSink } from './producer.ts';
 import { type Events, type Filter, clockUs } from './record.ts';
 import { RunOrder } from './run_order.ts';
 
-const SCRIPTS: Readonly<Record<Events, string>> = {
+export const SCRIPTS: Readonly<Record<Events, string>> = {
   tracepoints: 'netflow.bt',
   fentry: 'netflow_fentry.bt',
   kprobes: 'netflow_kprobes.bt',
@@ -39,6 +40,7 @@ export class BpftraceProducer implements Producer {
   readonly #releasing: NodeJS.Timeout;
   #maps: { past: MapEntries | null; run: MapEntries | null } = { past: null, run: null };
   #askedMs = 0;
+  #missed = 0;
   #mapsArrived: (() => void) | null = null;
   #flushing: Promise<void> = Promise.resolve();
   #state: 'starting' | 'attached' | 'draining' | 'stopping' | 'ended' = 'starting';
@@ -106,8 +108,17 @@ export class BpftraceProducer implements Producer {
   }
 
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#flush());
+    this.#flushing = this.#flushing.then(() => this.#flush()).then(() => this.#tellMissed());
     return this.#flushing;
+  }
+
+  /** Of which sockets they were nobody knows. Tracepoints miss none. */
+  #tellMissed(): void {
+    if (this.events === 'tracepoints') return;
+    const count = missedCalls(this.#process.pid) - this.#missed;
+    if (count <= 0) return;
+    this.#missed += count;
+    this.#sink.record({ type: 'lost', count, clock_us: clockUs() });
   }
 
   async stop(): Promise<void> {
