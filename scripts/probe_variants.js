@@ -78,7 +78,7 @@ const named = (name) => [
   [
     ' * netflow.bt: what TCP sockets send and receive, counted in the kernel.\n',
     1,
-    ` * ${name}: what TCP sockets send and receive, counted in the kernel.\n *\n * Made by \`npm run docs\` from netflow.bt, which says how Linux 6.3 and later do without.\n`,
+    ` * ${name}: what TCP sockets send and receive, counted in the kernel.\n *\n * Made by \`npm run docs\` from netflow.bt, which is for Linux 6.3 and later.\n`,
   ],
 ];
 
@@ -89,7 +89,8 @@ const FENTRY = [
     HOW_TRACEPOINTS,
     1,
     `\
- * How: tcp_sendmsg and tcp_recvmsg are seen as they return (fentry: x86 since Linux 5.5, arm64 since 6.4). Operations in
+ * How: tcp_sendmsg and tcp_recvmsg are seen as they return (fentry: x86 since Linux 5.5, arm64 since 6.4). Where the
+ * kernel preempts itself it may leave one out, which it counts (recursion_misses in /proc/PID/fdinfo). Operations in
  * one direction`,
   ],
   [
@@ -135,7 +136,8 @@ const KPROBES = [
     1,
     ` * USAGE: bpftrace -B line -f json netflow_kprobes.bt PROXY_PORT SERVER_PORT PID FLAGS     (0: not given)
  *
- * FLAGS is the place of tcp_recvmsg's argument flags, from 0: 3 since Linux 5.19, and 4 before, when there was one more.
+ * FLAGS is the place of tcp_recvmsg's argument flags, from 0: 3 since Linux 5.19, and 4 before, when there was one more;
+ * kernels of vendors differ, and \`pgnetflow probe\` looks it up in BTF.
 `,
   ],
   [
@@ -144,7 +146,8 @@ const KPROBES = [
     `\
  * How: kprobes keep which socket a thread has called tcp_sendmsg or tcp_recvmsg for, return probes take it from there.
  * The kernel has a fixed number of return probes, so it misses returns when too many threads wait in one function; the
- * thread's next call shows that and is told. Operations in one direction`,
+ * thread's next call shows that, and that is told. Operations in
+ * one direction`,
   ],
   [
     ` *   close SOCK OPENED TIME SEQ ...    SEQ: one more than the last run's; counters

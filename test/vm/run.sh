@@ -1,16 +1,18 @@
 #!/bin/sh
 # Runs probes for real: in a virtual machine of its own, whose kernel may be probed, with PostgreSQL, the built proxy of
 # this checkout and real clients; then compares the kernel's figures with the proxy's report, and what was traced of fsyncs
-# with what the server counted. There are two systems: Debian forky for SystemTap (netflow.stp, fsync.stp), and Debian
-# bookworm, whose kernel is older than the tracepoints of netflow.bt, for bpftrace.
+# with what the server counted. There are three systems: Debian forky for SystemTap (netflow.stp, fsync.stp), and Debian
+# bookworm with its own kernel, 6.1, and with that of bullseye, 5.10, for bpftrace: these are older than the tracepoints of
+# netflow.bt.
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
-#   npm run test:stap -- --only netflow      runs one of netflow, fsync, and bpftrace (see below), which is not run otherwise
+#   npm run test:stap -- --only netflow      runs one of the two
 #   npm run test:stap -- --overhead          measures what netflow.stp costs instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
-#   npm run test:kernels                     runs `pgnetflow probe --method bpftrace` on bookworm (1 GB of disk) with all
-#                                            kinds of events that its kernel has; `test:stap -- --only bpftrace` does on forky
+#   npm run test:kernels                     runs `pgnetflow probe --method bpftrace` with all kinds of events that the kernel
+#                                            has, on bookworm with both kernels (1 GB of disk each)
+#   npm run test:stap -- --only bpftrace     does so on forky
 #
 # The systems are kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove one to build it anew.
 set -eu
@@ -18,7 +20,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
-suite=forky
+name=forky
 experiments=
 keep=
 while [ $# -gt 0 ]; do
@@ -26,8 +28,8 @@ while [ $# -gt 0 ]; do
     --keep) keep=$2 && shift ;;
     --system)
       case $2 in
-        forky | bookworm) suite=$2 ;;
-        *) echo "run.sh: --system $2: there are forky and bookworm" >&2; exit 2 ;;
+        forky | bookworm | bookworm-5.10) name=$2 ;;
+        *) echo "run.sh: --system $2: there are forky, bookworm and bookworm-5.10" >&2; exit 2 ;;
       esac
       shift
       ;;
@@ -43,13 +45,12 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case $suite in
+case $name in
   forky) experiments=${experiments:-netflow fsync} needed_mb=6000 ;;
-  bookworm) experiments=${experiments:-bpftrace} needed_mb=1500 ;;
-esac
-case $suite-$experiments in
-  bookworm-bpftrace | forky-*) ;;
-  *) echo "run.sh: on $suite there is bpftrace only" >&2; exit 2 ;;
+  *)
+    experiments=${experiments:-bpftrace} needed_mb=1500
+    [ "$experiments" = bpftrace ] || { echo "run.sh: on $name there is bpftrace only" >&2; exit 2; }
+    ;;
 esac
 
 missing=
@@ -73,7 +74,7 @@ if [ -n "$missing" ]; then
 fi
 
 mkdir -p "$cache"
-system=$cache/$suite
+system=$cache/$name
 free_mb=$(df -m --output=avail "$cache" | tail -n 1)
 if [ ! -d "$system" ] && [ "$free_mb" -lt $needed_mb ]; then
   echo "the virtual machine needs $needed_mb MB of disk in $cache (PGNETFLOW_VM_CACHE); there are $free_mb MB" >&2
@@ -103,7 +104,7 @@ step() {
 }
 
 [ -d "$system" ] ||
-  step "building the machine's system in $system" flock "$cache/lock" "$here/build.sh" "$suite" "$system"
+  step "building the machine's system in $system" flock "$cache/lock" "$here/build.sh" "$name" "$system"
 
 compile() {
   script=$1 module=$2
