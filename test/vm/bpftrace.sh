@@ -9,6 +9,7 @@ results=/mnt/results
 mount -t tracefs tracefs /sys/kernel/tracing
 
 kinds='fentry kprobes'
+case $(uname -r) in 5.10.*) kinds=kprobes ;; esac # bpftrace 0.17 does not do the other here
 [ ! -e /sys/kernel/tracing/events/sock/sock_send_length ] || kinds="tracepoints $kinds"
 pgnetflow='node /srv/dist/src/cli/main.js'
 $pgnetflow probe --check

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { packageFolder } from '../../package_version.ts';
 import { type BpftraceEvent, parseBpftraceLine } from './bpftrace_line.ts';
 import { GuardedTool } from '../guarded_tool.ts';
+import { BTF } from './machine.ts';
 import { missedCalls } from './missed_calls.ts';
 import { ProbeError } from './probe_error.ts';
 import type { Producer, ProducerSink } from './producer.ts';
@@ -17,6 +18,9 @@ export const SCRIPTS: Readonly<Record<Events, string>> = {
 
 /** Sockets that can be watched at once, and pages of buffer per CPU (4 MiB): lines are lost when that is full. */
 const LIMITS = { BPFTRACE_MAP_KEYS_MAX: '65536', BPFTRACE_PERF_RB_PAGES: '1024' };
+
+/** Kernels before 5.11 do not hand out their types when bpftrace asks for them, but have them in this file. */
+const TYPES = { BPFTRACE_BTF: BTF };
 
 const RELEASE_EVERY_MS = 500;
 const STOP_TIMEOUT_MS = 30_000;
@@ -81,7 +85,8 @@ export class BpftraceProducer implements Producer {
     if (events === 'kprobes') numbers.push(flagsPlace);
     const parameters = numbers.map((value) => String(value ?? 0));
     const args = ['-B', 'line', '-f', 'json', script, ...parameters];
-    const guarded = await GuardedTool.start('bpftrace', args, LIMITS);
+    const environment = { ...LIMITS, ...(events === 'kprobes' && TYPES) };
+    const guarded = await GuardedTool.start('bpftrace', args, environment);
     const producer = new BpftraceProducer(tool, events, guarded, filter, sink);
     return new Promise((resolve, reject) => {
       const lines = createInterface({ input: guarded.stdout.setEncoding('utf8') });
