@@ -227,5 +227,5 @@ export function gist(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
   const said = lines.filter((line) => line !== '' && !line.includes('RLIMIT_MEMLOCK'));
   const errors = said.filter((line) => /error/i.test(line));
-  return (errors.length > 0 ? errors : said).slice(0, 3).join('; ');
+  return [...new Set(errors.length > 0 ? errors : said)].slice(0, 3).join('; ');
 }

@@ -105,4 +105,9 @@ describe('what bpftrace complains of', () => {
     assert.equal(gist(stderr), 'netflow.bt:45:1-5: ERROR: tracepoint not found: sock:sock_send_length');
     assert.equal(gist(''), '');
   });
+
+  it('is told once', () => {
+    const error = 'netflow_fentry.bt:56-58: ERROR: kfunc:tcp_sendmsg: BTF data not available';
+    assert.equal(gist(`${error}\n${error}\n`), error);
+  });
 });
