@@ -74,7 +74,8 @@ export function compareBackend(
   const short = ours.bytes - stream.end;
   const cut = life.state === 'closed' && !circumstances.open && !stream.relative;
   let tail = tailCause(life, stream, ours, about, circumstances);
-  if (cut && incoming && short > 0) tail = cause('backend_unread', { bytes: short }, about);
+  if (cut && incoming && short > 0 && !life.helper.missedCalls)
+    tail = cause('backend_unread', { bytes: short }, about);
   if (cut && !incoming && short < 0) tail = unreceived(-short);
   // Whether it has read them, or has gone without, its end would tell.
   if (incoming && short > 0 && life.state !== 'closed' && tail?.code === 'bytes_differ')
@@ -124,9 +125,10 @@ function tailCause(
   if (open) return more === 0 && life.settled ? null : cause('still_open', figures, about);
   if (more > 0) return excessCause(figures, ours, about);
   if (more === 0) return life.state === 'closed' ? null : cause('no_close', {}, about);
-  if (life.state === 'closed') return cause('bytes_differ', figures, about);
-  const missing = { bytes: -more, lost, damaged };
   const { helper } = life;
+  const missing = { bytes: -more, lost, damaged };
+  if (life.state === 'closed')
+    return helper.missedCalls ? cause('lost_records', missing, about) : cause('bytes_differ', figures, about);
   if (helper.state === 'gone') return cause('no_detach', missing, about);
   if (helper.state === 'detached' && leftBefore(helper.detachedAt, circumstances.endedAt))
     return cause('detached_early', missing, about);

@@ -3,6 +3,9 @@ import type { AttachRecord, DetachRecord } from './records.ts';
 /** Methods that look at sockets now and then, and see no operation. */
 const TOTALS_ONLY: ReadonlySet<string> = new Set(['ss']);
 
+/** Events of calls that the kernel may not tell: what it tells later stands at offsets that are too small then. */
+const WITHOUT_HOLES: ReadonlySet<string> = new Set(['fentry', 'kprobes']);
+
 /** One helper from its attach to its detach. */
 export class Helper {
   /** Null when the recording does not begin with it: then its clock tells no time. */
@@ -21,6 +24,11 @@ export class Helper {
 
   get seesOperations(): boolean {
     return !TOTALS_ONLY.has(this.attach?.method ?? '');
+  }
+
+  /** It has missed calls, and where they were is not to be seen in the offsets. */
+  get missedCalls(): boolean {
+    return this.lost > 0 && WITHOUT_HOLES.has(this.attach?.events ?? '');
   }
 
   get detachedAt(): number | null {

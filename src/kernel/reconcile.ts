@@ -43,6 +43,7 @@ export function reconcile(report: ReportRecord, ledger: KernelLedger): ReportRec
 function helperRecord({ attach, detach, detachedAt, lost, state }: Helper): KernelHelperRecord {
   return {
     method: attach?.method ?? null,
+    events: attach?.events ?? null,
     tool: attach?.tool ?? null,
     kernel_version: attach?.kernel ?? null,
     state,

@@ -98,6 +98,8 @@ function tally(
   };
   const codes = new Set<CauseCode>();
   if (stream.contradiction !== null) codes.add('contradiction');
+  // Somewhere in the stream, and all that comes later stands elsewhere than it says.
+  if (tails[direction] === 'lost_records' && life.helper.missedCalls) codes.add('lost_records');
   for (const [from, to] of ranges) {
     for (const code of unseen(stream, from, to, tails[direction], circumstances)) codes.add(code);
     for (const run of stream.between(from, to)) {

@@ -11,6 +11,8 @@ export interface StartingRecord {
 export interface AttachRecord {
   readonly type: 'attach';
   readonly method: string | null;
+  /** Where the method has several kinds of them. */
+  readonly events: string | null;
   readonly tool: string | null;
   readonly kernel: string | null;
   /** Milliseconds since 1970 at `clockUs`. */
@@ -161,6 +163,7 @@ function attachRecord(fields: Fields): AttachRecord {
   return {
     type: 'attach',
     method: fields.textOrNull('method'),
+    events: fields.textOrNull('events'),
     tool: fields.textOrNull('tool'),
     kernel: fields.textOrNull('kernel'),
     at,

@@ -75,7 +75,9 @@ export function certificateLines(certificate: KernelCertificateRecord): string[]
 }
 
 function helperLine(helper: KernelHelperRecord): string {
-  const { method, tool, kernel_version, state, attached_at, detached_at, detach_reason, lost } = helper;
+  const { method, events, tool, kernel_version, state, attached_at, detached_at, detach_reason, lost } =
+    helper;
+  const by = events === null ? '' : ` by ${events}`;
   const reason = detach_reason === null ? '' : ` (${detach_reason})`;
   const until = {
     attached: 'and still attached',
@@ -83,7 +85,7 @@ function helperLine(helper: KernelHelperRecord): string {
     gone: 'and gone without a word',
   }[state];
   return escapeLine(
-    `${method ?? 'an unknown method'} (${tool ?? 'unknown tool'}) on kernel ${kernel_version ?? 'unknown'}, ` +
+    `${method ?? 'an unknown method'}${by} (${tool ?? 'unknown tool'}) on kernel ${kernel_version ?? 'unknown'}, ` +
       `from ${attached_at ?? 'an unknown time'} ${until}, ${lost} records lost`,
   );
 }

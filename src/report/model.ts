@@ -186,6 +186,8 @@ export interface StatementKernelRecord {
 /** How a count of the kernel's was taken. */
 export interface KernelHelperRecord {
   method: string | null;
+  /** By what the method counted, where it has a choice. */
+  events: string | null;
   tool: string | null;
   /** Of the operating system's kernel, as `uname -r` says it. */
   kernel_version: string | null;

@@ -1,8 +1,9 @@
-import { checksText, runChecks, thisMachine } from '../kernel/probe/checks.ts';
+import { checksText, runChecks } from '../kernel/probe/checks.ts';
+import { thisMachine } from '../kernel/probe/machine.ts';
 import { ProbeError } from '../kernel/probe/probe_error.ts';
 import { requireProcess } from '../kernel/probe/process.ts';
-import type { Producer } from '../kernel/probe/producer.ts';
-import { type SocketRecord, clockUs } from '../kernel/probe/record.ts';
+import type { Producer, ProducerSink } from '../kernel/probe/producer.ts';
+import { type Events, type Filter, type SocketRecord, clockUs } from '../kernel/probe/record.ts';
 import { PROBE_SCHEMA } from '../kernel/records.ts';
 import { chooseMethod, patienceNeeded, startProducer } from '../kernel/probe/start.ts';
 import { escapeLine } from '../report/escape.ts';
@@ -49,16 +50,20 @@ export async function probe(settings: ProbeSettings): Promise<void> {
       serverPort: settings['server-port'],
       pid: settings.pid,
     };
-    const starting = startProducer(method, machine, filter, settings.interval, {
-      attached: () => recording.attach(method, machine.version(method) ?? method, machine.kernel, filter),
+    const sink: ProducerSink = {
+      attached: (events) =>
+        recording.attach(method, events, machine.version(method) ?? method, machine.kernel, filter),
       record: (record) => recording.record(record),
       died: (problem) => tellDeath({ by: 'tool', problem }),
-    });
+    };
+    const { interval, events } = settings;
+    const starting = startProducer(method, machine, { filter, interval, events }, sink, say);
     const first = await Promise.race([starting, signal, output.gone]);
     // Its guard ends what is still starting.
     if ('by' in first) return conclude(first);
     flush = (token) => void recording.flush(first, token);
-    say(`Tracing with ${first.tool}… Ctrl-C to end.`);
+    const by = first.events === undefined ? '' : ` by ${first.events}`;
+    say(`Tracing with ${first.tool}${by}… Ctrl-C to end.`);
     const end = await Promise.race([signal, output.gone, death, timeUp(settings.duration)]);
     if (end.by !== 'tool') await first.stop();
     recording.detach(end.by === 'tool' ? end.problem : end.by);
@@ -97,15 +102,16 @@ class Recording {
 
   attach(
     method: string,
+    events: Events | undefined,
     tool: string,
     kernel: string,
-    filter: { proxyPort: number | null; serverPort: number | null; pid: number | null },
+    { proxyPort, serverPort, pid }: Filter,
   ): void {
-    const { proxyPort, serverPort, pid } = filter;
     this.#output.write({
       type: 'attach',
       schema: PROBE_SCHEMA,
       method,
+      ...(events !== undefined && { events }),
       tool,
       kernel,
       ...moment(),

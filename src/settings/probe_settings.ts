@@ -42,6 +42,15 @@ export const PROBE_SETTINGS = {
     default: 'auto',
     parse: choice(['auto', 'stap', 'bpftrace', 'ss']),
   }),
+  events: setting('value', {
+    group: 'How',
+    placeholder: 'EVENTS',
+    unit: 'name',
+    describe:
+      'What bpftrace counts by: tracepoints, fentry, kprobes, or auto: the first of these that works here',
+    default: 'auto',
+    parse: choice(['auto', 'tracepoints', 'fentry', 'kprobes']),
+  }),
   interval: setting('value', {
     group: 'How',
     placeholder: 'SECONDS',
@@ -88,9 +97,11 @@ export function readProbeSettings(
   environment: Sources['environment'],
 ): ProbeSettings {
   const settings = resolveSettings(PROBE_SETTINGS, { flags, environment, config: null });
-  const { check, pid } = settings;
+  const { check, pid, method, events } = settings;
   if (!check && settings['proxy-port'] === null && settings['server-port'] === null && pid === null) {
     throw new UsageError('nothing to count; give --proxy-port, --server-port or --pid');
   }
+  if (events !== 'auto' && method !== 'bpftrace')
+    throw new UsageError('--events is for bpftrace only; give --method bpftrace as well');
   return settings;
 }

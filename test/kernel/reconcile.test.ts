@@ -237,6 +237,42 @@ describe('reconciliation with a falsified recording', () => {
     );
   });
 
+  it('explains with missed calls what is not there, though the rest stands closer together', () => {
+    fc.assert(
+      fc.property(anyExact, anyLines, fc.nat(), fc.boolean(), (played, telling, choice, admits) => {
+        const missed = choice % played.operations.length;
+        const operations = played.operations.toSpliced(missed, 1);
+        const lines = tell({ ...played, operations }, { ...telling, events: 'fentry' });
+        if (admits) lines.splice(1, 0, { type: 'lost', count: 1, clock_us: 2 });
+        const session = sessionOf(judged(played, lines));
+        if (admits) {
+          assert.deepEqual(codesOf(session), ['lost_records']);
+          assert.equal(session.kernel.verdict, 'explained');
+          for (const { kernel } of session.statements) assert.notEqual(kernel?.verdict, 'mismatch');
+        } else assertNoticed(session, `without ${JSON.stringify(played.operations[missed])}`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('takes no statement for another one whose place it has been moved to by a missed call', () => {
+    const [begin, end] = [c.query('select 1').subarray(0, 7), c.query('select 1').subarray(7)];
+    const whole = [C(c.query('select 1')), S(...answer)];
+    const pieces = conversation(...whole, ...whole, C(begin), C(end), S(...answer), C(c.terminate()));
+    const played = play(pieces, [0])!;
+    const { bytes } = C(c.query('select 1'));
+    const missed = played.operations.findIndex(
+      (one) => one.socket === 'server' && one.dir === 'send' && one.bytes === bytes.length,
+    );
+    const operations = played.operations.toSpliced(missed, 1);
+    const lines = tell({ ...played, operations }, { pieces: [1], events: 'kprobes' });
+    lines.splice(1, 0, { type: 'lost', count: 1, clock_us: 2 });
+    const session = sessionOf(judged(played, lines));
+    assert.deepEqual(codesOf(session), ['lost_records']);
+    const verdicts = session.statements.map(({ kernel }) => kernel?.verdict);
+    assert.deepEqual(verdicts, ['explained', 'explained', 'explained']);
+  });
+
   it('explains what had moved before the helper attached, and checks all that came after it', () => {
     fc.assert(
       fc.property(anyExact, anyLines, fc.nat(), fc.nat(), (played, telling, late, choice) => {

@@ -41,6 +41,7 @@ describe('a record', () => {
     assert.deepEqual(records[0], {
       type: 'attach',
       method: 'bpftrace',
+      events: 'fentry',
       tool: 'bpftrace v0.17.0',
       kernel: '6.1.0-18-amd64',
       at: Date.parse('2026-11-21T13:00:00.000Z'),
@@ -56,6 +57,14 @@ describe('a record', () => {
       lastUs: 81_231_007,
       us: null,
     });
+  });
+
+  it('of a helper that says no more than it must is read, too', () => {
+    const record = parseRecord(
+      '{"type":"attach","schema":"pgnetflow.probe/1","at":"2026-11-21T13:00:00Z","clock_us":1}',
+    );
+    assert.ok(record?.type === 'attach');
+    assert.deepEqual([record.method, record.events, record.tool], [null, null, null]);
   });
 
   it('of an unknown type is ignored, and so are unknown fields', () => {

@@ -439,6 +439,7 @@ export function sample(): ReportRecord {
       helpers: [
         {
           method: 'bpftrace',
+          events: null,
           tool: 'bpftrace v0.17.0',
           kernel_version: '6.1.0-18-amd64',
           state: 'gone',
@@ -449,6 +450,7 @@ export function sample(): ReportRecord {
         },
         {
           method: 'bpftrace',
+          events: 'fentry',
           tool: 'bpftrace v0.17.0',
           kernel_version: '6.1.0-18-amd64',
           state: 'detached',

@@ -89,16 +89,19 @@ export interface Telling {
   readonly pieces: readonly number[];
   /** The helper attaches when so many operations have been. */
   readonly attachedAt?: number;
+  /** By what it sees operations. */
+  readonly events?: string;
 }
 
 /** What a helper that sees everything writes of it. */
-export function tell({ operations, session }: Played, { pieces, attachedAt = 0 }: Telling): Line[] {
+export function tell({ operations, session }: Played, { pieces, attachedAt = 0, events }: Telling): Line[] {
   const startedAt = Date.parse(session.started_at);
   const lines: Line[] = [
     {
       type: 'attach',
       schema: 'pgnetflow.probe/1',
       method: 'bpftrace',
+      ...(events !== undefined && { events }),
       tool: 'bpftrace v0.17.0',
       kernel: '6.1.0',
       at: new Date(startedAt).toISOString(),

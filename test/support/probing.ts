@@ -1,7 +1,7 @@
 // The command `pgnetflow probe` as a test's child, and what its records add up to.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { thisMachine } from '../../src/kernel/probe/checks.ts';
+import { thisMachine } from '../../src/kernel/probe/machine.ts';
 import type { Method } from '../../src/kernel/probe/record.ts';
 import { chooseMethod } from '../../src/kernel/probe/start.ts';
 import { Command } from './command.ts';

@@ -43,11 +43,14 @@ share checkout "$checkout"
 share work "$work"
 
 kernel=$(echo "$folder"/boot/vmlinuz-*)
+# Where virtiofs is a module, the initial RAM disk that build.sh has made mounts the root.
+grep -q '^CONFIG_VIRTIO_FS=y' "$folder"/boot/config-* ||
+  devices="$devices -initrd $(echo "$folder"/boot/initrd.img-*)"
 # shellcheck disable=SC2086 # a list of words
 timeout "$limit_s" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 3G \
   -object memory-backend-memfd,id=memory,size=3G,share=on -numa node,memdev=memory \
   -nodefaults -no-user-config -display none -no-reboot -serial "file:$work/console.log" $devices \
-  -kernel "$kernel" -append 'rootfstype=virtiofs root=system ro console=ttyS0 quiet panic=-1 init=/bin/sh -- -c "mount -t virtiofs work /mnt; exec sh /mnt/guest.sh"' &
+  -kernel "$kernel" -append 'rootfstype=virtiofs root=system boot=virtiofs ro console=ttyS0 quiet panic=-1 init=/bin/sh -- -c "mount -t virtiofs work /mnt; exec sh /mnt/guest.sh"' &
 machine=$!
 pids="$pids $machine"
 wait "$machine"

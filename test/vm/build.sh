@@ -1,20 +1,34 @@
 #!/bin/sh
-# Builds the system of the virtual machine as a folder: Debian with a kernel, its headers and debug information,
-# SystemTap, a compiler, PostgreSQL and Node.
+# Builds a system of the virtual machine as a folder: a release of Debian with its kernel, PostgreSQL, and what its
+# experiments need.
 #
-#   build.sh FOLDER      (root; about 5 GB; minutes)
+#   build.sh forky|bookworm|bookworm-5.10 FOLDER      (root; about 5, 1 and 1 GB; minutes)
+#
+# bookworm-5.10 is bookworm with the kernel of the release before it, whose bpftrace is too old.
 #
 # FOLDER appears only when all of it is there. The packages come from where this machine's own apt gets Debian's, with
 # the same proxy settings; PGNETFLOW_VM_MIRROR names another mirror. Mounts and processes live in namespaces of their
 # own, so that none outlives this script, however it ends.
 set -eu
 
-suite=forky
-packages="systemtap gcc libc6-dev make kmod iproute2 procps nodejs postgresql-18 bpftrace
-  linux-image-cloud-amd64 linux-headers-cloud-amd64 linux-image-cloud-amd64-dbg"
-
-folder=$1
+system=$1 folder=$2
 building=$folder.building
+
+suite=${system%-*} kernel_suite=
+packages='kmod iproute2 procps bpftrace'
+case $system in
+  forky)
+    packages="$packages linux-image-cloud-amd64 systemtap gcc libc6-dev make nodejs postgresql-18
+      linux-headers-cloud-amd64 linux-image-cloud-amd64-dbg"
+    ;;
+  # Node comes from outside, for this release's is too old; it needs libstdc++.
+  bookworm) packages="$packages linux-image-cloud-amd64 libstdc++6 postgresql-15" ;;
+  bookworm-5.10)
+    kernel_suite=bullseye
+    packages="$packages linux-image-cloud-amd64/$kernel_suite libstdc++6 postgresql-15"
+    ;;
+  *) echo "build.sh: $system: there are forky, bookworm and bookworm-5.10" >&2; exit 2 ;;
+esac
 
 mirror=${PGNETFLOW_VM_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' \
   'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)}
@@ -37,6 +51,7 @@ mkdir -p "$(dirname "$folder")"
 debootstrap --variant=minbase "$suite" "$building" "$mirror" /usr/share/debootstrap/scripts/sid
 
 printf '%s\n' "$settings" >"$building/etc/apt/apt.conf.d/90host"
+[ -z "$kernel_suite" ] || echo "deb $mirror $kernel_suite main" >"$building/etc/apt/sources.list.d/kernel.list"
 for file in resolv.conf hosts; do
   [ ! -f "/etc/$file" ] || cat "/etc/$file" >"$building/etc/$file"
 done
@@ -45,6 +60,12 @@ printf '#!/bin/sh\nexit 101\n' >"$building/usr/sbin/policy-rc.d"
 chmod +x "$building/usr/sbin/policy-rc.d"
 mkdir -p "$building/etc/postgresql-common"
 echo 'create_main_cluster = false' >"$building/etc/postgresql-common/createcluster.conf"
+# Where virtiofs is a module of the kernel, it is loaded, and the root mounted, from an initial RAM disk.
+tools=$building/etc/initramfs-tools modules=$building/usr/share/initramfs-tools/modules.d
+mkdir -p "$tools/conf.d" "$tools/scripts" "$modules"
+echo 'MODULES=list' >"$tools/conf.d/vm"
+printf '%s\n' virtio_pci virtiofs >"$modules/vm"
+echo 'mountroot() { mount -t virtiofs system "$rootmnt"; }' >"$tools/scripts/virtiofs"
 
 # shellcheck disable=SC2086 # a list of words
 unshare --mount --pid --fork --kill-child chroot "$building" sh -eu -c '

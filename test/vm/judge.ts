@@ -1,7 +1,12 @@
 import type { StatementSummary, SummaryRecord } from '../../src/backend/trace/summary.ts';
 import type { Method } from '../../src/kernel/probe/record.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
-import { differences, readRecording } from '../support/probe_recording.ts';
+import {
+  type RecordedSocket,
+  type Recording,
+  differences,
+  readRecording,
+} from '../support/probe_recording.ts';
 
 /**
  * What is wrong with a run of load.sh, a sentence each: records that contradict each other, figures of the kernel
@@ -61,6 +66,22 @@ export function judgeWitnessed({ kernel, sessions }: ReportRecord, method: Metho
   );
   expect('sessions from before the helper', late.length, 1);
   return faults;
+}
+
+/** Where two recordings of the same sockets differ in bytes or operations, a sentence each. */
+export function judgeAlike(one: Recording, other: Recording): string[] {
+  const [texts, others] = [one, other].map(({ sockets }) => sockets.map(socketText).toSorted());
+  const missing = (from: readonly string[], of: readonly string[]): string[] =>
+    of.filter((text) => !from.includes(text));
+  return [
+    ...missing(others!, texts!).map((text) => `the first has, and this has not: ${text}`),
+    ...missing(texts!, others!).map((text) => `this has, and the first has not: ${text}`),
+  ];
+}
+
+function socketText({ pid, local, remote, send, recv }: RecordedSocket): string {
+  const text = ({ from, end, ops }: typeof send): string => `${ops} operations from ${from} to ${end}`;
+  return `${pid} ${local} ${remote}: sent ${text(send)}, received ${text(recv)}`;
 }
 
 /** What fsync.sh asked the server, before and after. */

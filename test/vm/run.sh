@@ -1,40 +1,59 @@
 #!/bin/sh
-# Runs probes/netflow.stp, probes/fsync.stp and `pgnetflow probe` for real: in a virtual machine of its own, whose kernel may be probed, with
-# PostgreSQL, the built proxy of this checkout and real clients; then compares the kernel's figures with the proxy's report,
-# and what was traced of fsyncs with what the server counted.
+# Runs probes for real: in a virtual machine of its own, whose kernel may be probed, with PostgreSQL, the built proxy of
+# this checkout and real clients; then compares the kernel's figures with the proxy's report, and what was traced of fsyncs
+# with what the server counted. There are three systems: Debian forky, for SystemTap; Debian bookworm with its own kernel,
+# 6.1, and with that of bullseye, 5.10, for bpftrace: these are older than the tracepoints of netflow.bt.
 #
 #   npm run test:stap                        (root; minutes, the first time some more, and 5 GB of disk)
 #   npm run test:stap -- --keep FOLDER       leaves report, recording and logs in FOLDER
 #   npm run test:stap -- --only netflow      runs one of netflow, fsync, probe_stap, probe_bpftrace, probe_ends; may be repeated
 #   npm run test:stap -- --overhead          measures what netflow.stp and fsync.stp cost instead
 #   UPDATE_GOLDEN=1 npm run test:stap        makes them the golden files of the ordinary tests
+#   npm run test:kernels                     runs `pgnetflow probe --method bpftrace` with all kinds of events that the kernel
+#                                            has, on bookworm with both kernels (1 GB of disk each)
+#   npm run test:stap -- --only probe_events does so on forky
 #
-# The machine's system is kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove it to build it anew.
+# The systems are kept in PGNETFLOW_VM_CACHE (default: ~/.cache/pgnetflow-vm); remove one to build it anew.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${PGNETFLOW_VM_CACHE:-$HOME/.cache/pgnetflow-vm}
-all='netflow fsync probe_stap probe_bpftrace probe_ends'
-measurements='overhead overhead_fsync'
+name=forky
 experiments=
 keep=
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=$2 && shift ;;
-    --only)
+    --system)
       case $2 in
-        netflow | fsync | probe_stap | probe_bpftrace | probe_ends | overhead | overhead_fsync) experiments="$experiments $2" ;;
-        *) echo "run.sh: --only $2: there are $all $measurements" >&2; exit 2 ;;
+        forky | bookworm | bookworm-5.10) name=$2 ;;
+        *) echo "run.sh: --system $2: there are forky, bookworm and bookworm-5.10" >&2; exit 2 ;;
       esac
       shift
       ;;
-    --overhead) experiments=$measurements ;;
-    *) echo "run.sh: $1 is no option; there are --keep FOLDER, --only and --overhead" >&2; exit 2 ;;
+    --only) experiments="$experiments $2" && shift ;;
+    --overhead) experiments='overhead overhead_fsync' ;;
+    *) echo "run.sh: $1 is no option; there are --keep FOLDER, --system, --only and --overhead" >&2; exit 2 ;;
   esac
   shift
 done
-: "${experiments:=$all}"
+case $name in
+  forky)
+    there_are='netflow fsync probe_stap probe_bpftrace probe_ends probe_events overhead overhead_fsync' needed_mb=6000
+    experiments=${experiments:-netflow fsync probe_stap probe_bpftrace probe_ends}
+    ;;
+  *)
+    there_are=probe_events needed_mb=1500
+    experiments=${experiments:-probe_events}
+    ;;
+esac
+for experiment in $experiments; do
+  case " $there_are " in
+    *" $experiment "*) ;;
+    *) echo "run.sh: --only $experiment: on $name there are $there_are" >&2; exit 2 ;;
+  esac
+done
 
 missing=
 need() {
@@ -52,14 +71,15 @@ need apt-get 'apt-get, with a Debian mirror it knows or PGNETFLOW_VM_MIRROR'
 [ "$(uname -m)" = x86_64 ] || missing="$missing
   an x86_64 machine"
 if [ -n "$missing" ]; then
-  echo "npm run test:stap needs:$missing" >&2
+  echo "the virtual machine needs:$missing" >&2
   exit 1
 fi
 
 mkdir -p "$cache"
+system=$cache/$name
 free_mb=$(df -m --output=avail "$cache" | tail -n 1)
-if [ ! -d "$cache/system" ] && [ "$free_mb" -lt 6000 ]; then
-  echo "npm run test:stap needs 6 GB of disk in $cache (PGNETFLOW_VM_CACHE); there are $free_mb MB" >&2
+if [ ! -d "$system" ] && [ "$free_mb" -lt $needed_mb ]; then
+  echo "the virtual machine needs $needed_mb MB of disk in $cache (PGNETFLOW_VM_CACHE); there are $free_mb MB" >&2
   exit 1
 fi
 
@@ -85,14 +105,14 @@ step() {
   if wait "$child"; then child=; else exit 1; fi
 }
 
-[ -d "$cache/system" ] ||
-  step "building the machine's system in $cache/system" flock "$cache/lock" "$here/build.sh" "$cache/system"
+[ -d "$system" ] ||
+  step "building the machine's system in $system" flock "$cache/lock" "$here/build.sh" "$name" "$system"
 
 compile() {
   script=$1 module=$2
   shift 2
   step "compiling probes/$script.stp" \
-    "$here/compile.sh" "$cache/system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
+    "$here/compile.sh" "$system" "$checkout/probes/$script.stp" "$work/$module.ko" "$@"
 }
 warmed=no
 warm() {
@@ -100,7 +120,7 @@ warm() {
   options=$(node --input-type=module \
     -e "import { STAP_OPTIONS } from '$checkout/dist/src/kernel/probe/stap.js'; console.log(...STAP_OPTIONS)")
   # shellcheck disable=SC2086 # a list of words
-  step 'having SystemTap compile what pgnetflow probe will' "$here/warm.sh" "$cache/system" "$checkout" $options
+  step 'having SystemTap compile what pgnetflow probe will' "$here/warm.sh" "$system" "$checkout" $options
   warmed=yes
 }
 cp "$here/guest.sh" "$work"
@@ -116,12 +136,17 @@ for experiment in $experiments; do
       ;;
     probe_stap | probe_ends) warm ;;
     probe_bpftrace) ;;
+    probe_events)
+      # The system's own Node is too old for pgnetflow.
+      mkdir -p "$work/bin"
+      cp "$(node -p process.execPath)" "$work/bin/node"
+      ;;
     *) compile netflow netflow ;;
   esac
   cp "$here/$experiment.sh" "$work"
   echo "$experiment" >>"$work/experiments"
 done
-step 'running the experiments in the machine' "$here/boot.sh" "$cache/system" "$checkout" "$work"
+step 'running the experiments in the machine' "$here/boot.sh" "$system" "$checkout" "$work"
 
 [ -z "$keep" ] || { mkdir -p "$keep" && cp -R "$work"/results/. "$work"/*.log "$keep"; }
 for experiment in $experiments; do
@@ -139,6 +164,7 @@ for experiment in $experiments; do
     probe_stap | probe_bpftrace)
       node "$checkout/dist/test/vm/probe_main.js" "$work/results" "${experiment#probe_}" || status=1
       ;;
+    probe_events) node "$checkout/dist/test/vm/probe_events_main.js" "$work/results" || status=1 ;;
     probe_ends) echo "$experiment: as it should be" ;;
     overhead | overhead_fsync) cat "$work/results/$experiment" ;;
   esac

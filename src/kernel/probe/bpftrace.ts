@@ -3,15 +3,24 @@ import { createInterface } from 'node:readline';
 import { packageFolder } from '../../package_version.ts';
 import { type BpftraceEvent, parseBpftraceLine } from './bpftrace_line.ts';
 import { GuardedTool } from '../guarded_tool.ts';
+import { BTF } from './machine.ts';
+import { missedCalls } from './missed_calls.ts';
 import { ProbeError } from './probe_error.ts';
 import type { Producer, ProducerSink } from './producer.ts';
-import { type Filter, clockUs } from './record.ts';
+import { type Events, type Filter, clockUs } from './record.ts';
 import { RunOrder } from './run_order.ts';
 
-const SCRIPT = path.join(packageFolder(), 'probes', 'netflow.bt');
+export const SCRIPTS: Readonly<Record<Events, string>> = {
+  tracepoints: 'netflow.bt',
+  fentry: 'netflow_fentry.bt',
+  kprobes: 'netflow_kprobes.bt',
+};
 
 /** Sockets that can be watched at once, and pages of buffer per CPU (4 MiB): lines are lost when that is full. */
 const LIMITS = { BPFTRACE_MAP_KEYS_MAX: '65536', BPFTRACE_PERF_RB_PAGES: '1024' };
+
+/** Kernels before 5.11 do not hand out their types when bpftrace asks for them, but have them in this file. */
+const TYPES = { BPFTRACE_BTF: BTF };
 
 const RELEASE_EVERY_MS = 500;
 const STOP_TIMEOUT_MS = 30_000;
@@ -24,24 +33,33 @@ const FLUSH_ATTEMPTS = 10;
 
 type MapEntries = Extract<BpftraceEvent, { type: 'map' }>['entries'];
 
-/** `probes/netflow.bt` under bpftrace. */
+/** `probes/netflow.bt`, or what is made of it for older kernels, under bpftrace. */
 export class BpftraceProducer implements Producer {
   readonly method = 'bpftrace';
   readonly tool: string;
+  readonly events: Events;
   readonly #sink: ProducerSink;
   readonly #process: GuardedTool;
   readonly #order: RunOrder;
   readonly #releasing: NodeJS.Timeout;
   #maps: { past: MapEntries | null; run: MapEntries | null } = { past: null, run: null };
   #askedMs = 0;
+  #missed = 0;
   #mapsArrived: (() => void) | null = null;
   #flushing: Promise<void> = Promise.resolve();
   #state: 'starting' | 'attached' | 'draining' | 'stopping' | 'ended' = 'starting';
   /** It prints its maps when it is asked to. */
   #answers = true;
 
-  private constructor(tool: string, process: GuardedTool, filter: Filter, sink: ProducerSink) {
+  private constructor(
+    tool: string,
+    events: Events,
+    process: GuardedTool,
+    filter: Filter,
+    sink: ProducerSink,
+  ) {
     this.tool = tool;
+    this.events = events;
     this.#process = process;
     this.#sink = sink;
     this.#order = new RunOrder(filter, (record) => sink.record(record));
@@ -52,13 +70,24 @@ export class BpftraceProducer implements Producer {
    * Resolves when the probes are attached.
    *
    * @param tool as `bpftrace --version` says
+   * @param flagsPlace of the argument `flags` of tcp_recvmsg, from 0, which only the script for kprobes asks for
    * @throws {ProbeError} `PROBE_NOT_STARTED` with the gist of what bpftrace says
    */
-  static async start(tool: string, filter: Filter, sink: ProducerSink): Promise<BpftraceProducer> {
-    const parameters = [filter.proxyPort, filter.serverPort, filter.pid].map((value) => String(value ?? 0));
-    const args = ['-B', 'line', '-f', 'json', SCRIPT, ...parameters];
-    const guarded = await GuardedTool.start('bpftrace', args, LIMITS);
-    const producer = new BpftraceProducer(tool, guarded, filter, sink);
+  static async start(
+    tool: string,
+    events: Events,
+    flagsPlace: number | null,
+    filter: Filter,
+    sink: ProducerSink,
+  ): Promise<BpftraceProducer> {
+    const script = path.join(packageFolder(), 'probes', SCRIPTS[events]);
+    const numbers = [filter.proxyPort, filter.serverPort, filter.pid];
+    if (events === 'kprobes') numbers.push(flagsPlace);
+    const parameters = numbers.map((value) => String(value ?? 0));
+    const args = ['-B', 'line', '-f', 'json', script, ...parameters];
+    const environment = { ...LIMITS, ...(events === 'kprobes' && TYPES) };
+    const guarded = await GuardedTool.start('bpftrace', args, environment);
+    const producer = new BpftraceProducer(tool, events, guarded, filter, sink);
     return new Promise((resolve, reject) => {
       const lines = createInterface({ input: guarded.stdout.setEncoding('utf8') });
       lines.on('line', (line) => {
@@ -67,7 +96,7 @@ export class BpftraceProducer implements Producer {
         // Nothing is printed before all probes are attached; `begin` may come from a slower CPU.
         if (producer.#state === 'starting') {
           producer.#state = 'attached';
-          sink.attached();
+          sink.attached(events);
           resolve(producer);
         }
         if (producer.#state === 'attached' || producer.#state === 'draining') producer.#take(event);
@@ -84,8 +113,17 @@ export class BpftraceProducer implements Producer {
   }
 
   flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#flush());
+    this.#flushing = this.#flushing.then(() => this.#flush()).then(() => this.#tellMissed());
     return this.#flushing;
+  }
+
+  /** Of which sockets they were nobody knows. Tracepoints miss none. */
+  #tellMissed(): void {
+    if (this.events === 'tracepoints') return;
+    const count = missedCalls(this.#process.pid) - this.#missed;
+    if (count <= 0) return;
+    this.#missed += count;
+    this.#sink.record({ type: 'lost', count, clock_us: clockUs() });
   }
 
   async stop(): Promise<void> {
@@ -189,5 +227,5 @@ export function gist(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
   const said = lines.filter((line) => line !== '' && !line.includes('RLIMIT_MEMLOCK'));
   const errors = said.filter((line) => /error/i.test(line));
-  return (errors.length > 0 ? errors : said).slice(0, 3).join('; ');
+  return [...new Set(errors.length > 0 ? errors : said)].slice(0, 3).join('; ');
 }

@@ -84,6 +84,7 @@ function parseMessage(line: string): { readonly type: unknown; readonly data: un
 function parseText(text: string): BpftraceEvent | null {
   if (text === 'begin') return { type: 'begin' };
   const [type, sock, opened, ...rest] = text.split(' ');
+  if (type === 'lost') return { type, count: Number(sock) };
   if (sock === undefined || opened === undefined) return null;
   const life = { sock, openedUs: Number(opened) };
   if (type === 'open') return { type, ...life, ...parseOpen(rest) };

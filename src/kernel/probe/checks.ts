@@ -1,66 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import type { Method } from './record.ts';
-
-/** What can be seen of the machine; a test sets up its own. */
-export interface Machine {
-  readonly platform: NodeJS.Platform;
-  readonly isRoot: boolean;
-  /** As `uname -r` says. */
-  readonly kernel: string;
-  /** Null when a folder above it lets this user see nothing. */
-  readonly exists: (file: string) => boolean | null;
-  /** Null when it cannot be read. */
-  readonly read: (file: string) => string | null;
-  /** First line of what `program --version` (or -V) says, or null when it does not run. */
-  readonly version: (program: string) => string | null;
-}
-
-export function thisMachine(): Machine {
-  return {
-    platform: process.platform,
-    isRoot: process.geteuid?.() === 0,
-    kernel: os.release(),
-    exists: fileExists,
-    read: (file) => {
-      try {
-        return readFileSync(file, 'utf8');
-      } catch {
-        return null;
-      }
-    },
-    version: programVersion,
-  };
-}
-
-function fileExists(file: string): boolean | null {
-  try {
-    statSync(file);
-    return true;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    return code === 'EACCES' || code === 'EPERM' ? null : false;
-  }
-}
-
-function programVersion(program: string): string | null {
-  try {
-    const flag = program === 'ss' ? '-V' : '--version';
-    const output = execFileSync(program, [flag], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    const [line = ''] = output.trim().split('\n');
-    const systemTap = /version ([\d.]+)/.exec(line);
-    if (program === 'stap' && systemTap !== null) return `SystemTap ${systemTap[1]}`;
-    return line.replace(/^ss utility, /, '');
-  } catch {
-    return null;
-  }
-}
+import { EVENTS, EVENT_CHECKS } from './events.ts';
+import { BTF, type Machine, hasFunction, inTracefs } from './machine.ts';
+import type { Events, Method } from './record.ts';
 
 /** Something that a method needs. */
 export interface Check {
   readonly method: Method;
+  /** It is needed for one kind of events only, and one of these kinds is enough. */
+  readonly events?: Events;
   readonly needs: string;
   /** Null when this user cannot tell. */
   readonly test: (machine: Machine) => boolean | null;
@@ -69,30 +15,9 @@ export interface Check {
   readonly remedy: string;
 }
 
-const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
-const EVENTS = ['sock/sock_send_length', 'sock/sock_recv_length', 'tcp/tcp_destroy_sock'];
-
-/** Null when this user cannot tell. */
-function inTracefs(machine: Machine, name: string): boolean | null {
-  const found = new Set(TRACEFS.map((folder) => machine.exists(path.join(folder, name))));
-  if (found.has(true)) return true;
-  return found.has(null) ? null : false;
-}
-
-function hasEvents(machine: Machine): boolean | null {
-  const found = new Set(EVENTS.map((name) => inTracefs(machine, `events/${name}`)));
-  if (found.has(false)) return false;
-  return found.has(null) ? null : true;
-}
-
 /** Linux is locked down when the word in brackets is not `none`. */
 function lockdown({ read }: Machine): string {
   return /\[(\w+)\]/.exec(read('/sys/kernel/security/lockdown') ?? '')?.[1] ?? 'none';
-}
-
-function isAtLeast({ kernel }: Machine, major: number, minor: number): boolean {
-  const [, first, second] = /^(\d+)\.(\d+)/.exec(kernel) ?? [];
-  return Number(first) > major || (Number(first) === major && Number(second) >= minor);
 }
 
 const DEBUG_SYMBOLS = [
@@ -137,8 +62,8 @@ export const CHECKS: readonly Check[] = [
   {
     method: 'stap',
     needs: 'kprobes',
-    test: ({ exists, read }) =>
-      / register_kprobe$/m.test(read('/proc/kallsyms') ?? '') || exists('/sys/kernel/debug/kprobes'),
+    test: (machine) =>
+      hasFunction(machine, 'register_kprobe') === true || machine.exists('/sys/kernel/debug/kprobes'),
     reason: () => 'this kernel has no kprobes',
     remedy: 'a kernel with CONFIG_KPROBES',
   },
@@ -173,13 +98,6 @@ export const CHECKS: readonly Check[] = [
   { method: 'bpftrace', ...isRoot },
   {
     method: 'bpftrace',
-    needs: 'Linux 6.3',
-    test: (machine) => isAtLeast(machine, 6, 3),
-    reason: ({ kernel }) => `Linux ${kernel} is too old: tracepoints for each send and receive came with 6.3`,
-    remedy: 'a newer kernel, or --method stap or ss',
-  },
-  {
-    method: 'bpftrace',
     needs: 'tracefs',
     test: (machine) => inTracefs(machine, 'events'),
     reason: () => 'tracefs is not mounted',
@@ -187,19 +105,16 @@ export const CHECKS: readonly Check[] = [
   },
   {
     method: 'bpftrace',
-    needs: 'its tracepoints',
-    test: hasEvents,
-    reason: (machine) => {
-      const missing = EVENTS.filter((name) => inTracefs(machine, `events/${name}`) === false);
-      return `missing: ${missing.map((name) => name.replace('/', ':')).join(', ')}`;
-    },
-    remedy: 'a kernel with CONFIG_NET and CONFIG_TRACEPOINTS that has them, or --method ss',
+    needs: "the tracepoint of a socket's end",
+    test: (machine) => inTracefs(machine, 'events/tcp/tcp_destroy_sock'),
+    reason: () => 'missing: tcp:tcp_destroy_sock',
+    remedy: 'Linux 4.16 or later with CONFIG_TRACEPOINTS, or --method ss',
   },
   {
     method: 'bpftrace',
     needs: 'BTF, the types of the kernel',
-    test: (machine) => machine.exists('/sys/kernel/btf/vmlinux'),
-    reason: () => 'there is no /sys/kernel/btf/vmlinux',
+    test: (machine) => machine.exists(BTF),
+    reason: () => `there is no ${BTF}`,
     remedy: 'a kernel with CONFIG_DEBUG_INFO_BTF',
   },
   {
@@ -209,6 +124,7 @@ export const CHECKS: readonly Check[] = [
     reason: () => 'the kernel is locked down (confidentiality): BPF may not read its memory',
     remedy: 'boot with lockdown=integrity, or --method ss',
   },
+  ...EVENT_CHECKS,
   {
     method: 'ss',
     needs: 'Linux',
@@ -226,7 +142,7 @@ export const CHECKS: readonly Check[] = [
 ];
 
 /** A check that was made. */
-export interface Checked extends Pick<Check, 'method' | 'needs'> {
+export interface Checked extends Pick<Check, 'method' | 'events' | 'needs'> {
   readonly verdict:
     | { readonly met: true }
     | { readonly met: false; readonly reason: string; readonly remedy: string }
@@ -237,6 +153,7 @@ export interface Checked extends Pick<Check, 'method' | 'needs'> {
 export function runChecks(machine: Machine, checks: readonly Check[] = CHECKS): Checked[] {
   return checks.map((check) => ({
     method: check.method,
+    ...(check.events !== undefined && { events: check.events }),
     needs: check.needs,
     verdict: verdict(check, machine),
   }));
@@ -256,7 +173,25 @@ function verdict({ test, reason, remedy }: Check, machine: Machine): Checked['ve
 export function obstacles(checked: readonly Checked[], method: Method): string[] {
   const unmet = checked.filter((one) => one.method === method && one.verdict.met !== true);
   const root = unmet.filter(({ needs }) => needs === ROOT);
-  return (root.length > 0 ? root : unmet).map((one) => verdictText(one.verdict, (remedy) => ` (${remedy})`));
+  if (root.length > 0) return root.map(remedyText);
+  const common = unmet.filter(({ events }) => events === undefined).map(remedyText);
+  if (method !== 'bpftrace' || usableEvents(checked).length > 0) return common;
+  return [...common, ...EVENTS.flatMap((events) => eventObstacles(checked, events))];
+}
+
+/** What stands in the way of one kind of events. */
+export function eventObstacles(checked: readonly Checked[], events: Events): string[] {
+  const unmet = checked.filter((one) => one.events === events && one.verdict.met !== true);
+  return unmet.map((one) => `${events}: ${one.needs}: ${remedyText(one)}`);
+}
+
+/** The kinds of events that have all they need, the best first. */
+export function usableEvents(checked: readonly Checked[]): Events[] {
+  return EVENTS.filter((events) => eventObstacles(checked, events).length === 0);
+}
+
+function remedyText({ verdict: of }: Checked): string {
+  return verdictText(of, (remedy) => ` (${remedy})`);
 }
 
 function verdictText(of: Checked['verdict'], withRemedy: (remedy: string) => string): string {
@@ -264,14 +199,20 @@ function verdictText(of: Checked['verdict'], withRemedy: (remedy: string) => str
   return of.met === null ? of.reason : of.reason + withRemedy(of.remedy);
 }
 
-/** Checks as a table for people. */
+/** Checks as a table for people, with the kind of events that bpftrace takes. */
 export function checksText(checked: readonly Checked[]): string {
-  const methodWidth = Math.max(...checked.map(({ method }) => method.length));
-  const needsWidth = Math.max(...checked.map(({ needs }) => needs.length));
-  return checked
-    .map(({ method, needs, verdict: of }) => {
-      const text = `${of.met === false ? 'no: ' : ''}${verdictText(of, (remedy) => `; ${remedy}`)}`;
-      return `${method.padEnd(methodWidth)}  ${needs.padEnd(needsWidth)}  ${text}\n`;
-    })
+  const rows = checked.map(({ method, events, needs, verdict: of }) => ({
+    method,
+    what: events === undefined ? needs : `${events}: ${needs}`,
+    text: `${of.met === false ? 'no: ' : ''}${verdictText(of, (remedy) => `; ${remedy}`)}`,
+  }));
+  const [taken] = usableEvents(checked);
+  const last = rows.findLastIndex(({ method }) => method === 'bpftrace');
+  if (taken !== undefined)
+    rows.splice(last + 1, 0, { method: 'bpftrace', what: 'what it counts by', text: taken });
+  const methodWidth = Math.max(...rows.map(({ method }) => method.length));
+  const whatWidth = Math.max(...rows.map(({ what }) => what.length));
+  return rows
+    .map(({ method, what, text }) => `${method.padEnd(methodWidth)}  ${what.padEnd(whatWidth)}  ${text}\n`)
     .join('');
 }

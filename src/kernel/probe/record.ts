@@ -2,6 +2,9 @@ import type { TcpRecord } from '../../report/model.ts';
 
 export type Method = 'stap' | 'bpftrace' | 'ss';
 
+/** How bpftrace learns of each send and receive. */
+export type Events = 'tracepoints' | 'fentry' | 'kprobes';
+
 /** What the kernel keeps of a connection (`tcp_info`); what a tool does not know is left out. */
 export type TcpFields = Readonly<Partial<Record<keyof TcpRecord, number>>>;
 

@@ -71,6 +71,10 @@ describe('the output of bpftrace 0.17', () => {
       type: 'lost',
       count: 23,
     });
+    assert.deepEqual(parseBpftraceLine(String.raw`{"type": "printf", "data": "lost 1\n"}`), {
+      type: 'lost',
+      count: 1,
+    });
   });
 
   it('may hold a process’s name with blanks, quotes and bytes beyond ASCII', () => {
@@ -100,5 +104,10 @@ describe('what bpftrace complains of', () => {
       'netflow.bt:45:1-5: ERROR: tracepoint not found: sock:sock_send_length\ntracepoint:sock:sock_send_length\n~~~~\n';
     assert.equal(gist(stderr), 'netflow.bt:45:1-5: ERROR: tracepoint not found: sock:sock_send_length');
     assert.equal(gist(''), '');
+  });
+
+  it('is told once', () => {
+    const error = 'netflow_fentry.bt:56-58: ERROR: kfunc:tcp_sendmsg: BTF data not available';
+    assert.equal(gist(`${error}\n${error}\n`), error);
   });
 });
