@@ -68,12 +68,14 @@ export interface TimeRecord {
   duration_us: number | null;
   /** First request byte seen until first reply byte seen; null without a reply. */
   first_byte_us: number | null;
-  /** First reply byte seen until last reply byte handed on. */
+  /** First reply byte seen until last reply byte handed on, without `client_wait_us`. */
   streaming_us: number | null;
   /** The client did not take what the server sent. */
   client_stall_us: number;
   /** The server did not take what the client sent. */
   server_stall_us: number;
+  /** The server had answered all it could, and waited for the client's next message. */
+  client_wait_us: number;
 }
 
 /**
@@ -328,11 +330,18 @@ export interface SessionRecord extends SessionIdentity {
   /** What the kernel's own count says of it. */
   kernel: SessionKernelRecord;
   time: {
+    /** The sum of the next two. */
     duration_us: number;
+    /** It was the server's turn. */
+    active_us: number;
+    /** The server had answered all it could, and waited for the client's next message. */
     idle_us: number;
+    /** Of this: in a transaction, while the server owed nothing. */
     idle_in_transaction_us: number;
     client_stall_us: number;
     server_stall_us: number;
+    /** Of `idle_us`: within statements. */
+    client_wait_us: number;
   };
   statement_count: number;
   statements: StatementRecord[];
@@ -382,6 +391,7 @@ export interface FingerprintRecord {
   first_byte_us: number;
   client_stall_us: number;
   server_stall_us: number;
+  client_wait_us: number;
   /** Of the calls, within 1 % (`max` is exact). */
   duration_us: QuantilesRecord;
   R_bytes: QuantilesRecord;

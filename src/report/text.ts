@@ -38,8 +38,9 @@ const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
   { name: 'user@database', align: 'left', cell: userAtDatabase, max: 18 },
   { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
   { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
-  { name: 'active', align: 'right', cell: (session) => formatDuration(activeUs(session)) },
+  { name: 'active', align: 'right', cell: ({ time }) => formatDuration(time.active_us) },
   { name: 'idle', align: 'right', cell: ({ time }) => formatDuration(time.idle_us) },
+  { name: 'c-wait', align: 'right', cell: ({ time }) => formatDuration(time.client_wait_us) },
   { name: 'c-stall', align: 'right', cell: ({ time }) => formatDuration(time.client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ time }) => formatDuration(time.server_stall_us) },
   { name: 'books', align: 'left', cell: booksCell },
@@ -67,6 +68,11 @@ const STATEMENT_COLUMNS: readonly Column<Placed>[] = [
   { name: 'S', align: 'right', cell: ({ statement }) => formatBytes(statement.S.bytes) },
   { name: 'duration', align: 'right', cell: ({ durationUs }) => formatDuration(durationUs) },
   {
+    name: 'c-wait',
+    align: 'right',
+    cell: ({ statement }) => formatDuration(statement.time.client_wait_us),
+  },
+  {
     name: 'c-stall',
     align: 'right',
     cell: ({ statement }) => formatDuration(statement.time.client_stall_us),
@@ -87,6 +93,7 @@ const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
   { name: 'total', align: 'right', cell: ({ total_us }) => formatDuration(total_us) },
   { name: 'p95', align: 'right', cell: ({ duration_us }) => formatDuration(duration_us.p95) },
+  { name: 'c-wait', align: 'right', cell: ({ client_wait_us }) => formatDuration(client_wait_us) },
   { name: 'c-stall', align: 'right', cell: ({ client_stall_us }) => formatDuration(client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ server_stall_us }) => formatDuration(server_stall_us) },
   { name: 'query', align: 'left', cell: ({ query }) => (query === null ? '(other)' : escapeCell(query)) },
@@ -111,8 +118,8 @@ const CANCEL_COLUMNS: readonly Column<CancelRecord>[] = [
 ];
 
 const LEGEND = [
-  'R: client to server; S: server to client; active, idle: the server owed an answer, or not;',
-  'c-stall: the client did not take what was sent to it; s-stall: the server did not',
+  "R: client to server; S: server to client; active, idle: it was the server's turn, or the client's;",
+  'c-wait: idle within a statement; c-stall: the client did not take what was sent to it; s-stall: the server did not',
 ];
 
 /** The report for people: the lines that scripts have parsed since 2013, then tables. Yields whole lines. */
@@ -120,8 +127,8 @@ export function* renderText(report: ReportRecord): Generator<string> {
   const { sessions } = report;
   yield `${END_LINE}\n`;
   for (const session of sessions) {
-    const { client, server, R, S } = session;
-    yield* lines(flowLines({ client, server, R, S, us: activeUs(session) }));
+    const { client, server, R, S, time } = session;
+    yield* lines(flowLines({ client, server, R, S, us: time.active_us }));
   }
   if (sessions.length > 0) {
     // What does not balance, or does not match, is shown, however small.
@@ -281,10 +288,6 @@ function placedStatements(report: ReportRecord): Placed[] {
 function booksCell({ balanced, accounting }: SessionRecord): string {
   if (!balanced) return 'UNBALANCED';
   return accounting === 'off' ? 'off' : 'balanced';
-}
-
-function activeUs({ time }: SessionRecord): number {
-  return Math.max(0, time.duration_us - time.idle_us);
 }
 
 function bothBytes({ R, S }: { readonly R: FlowRecord; readonly S: FlowRecord }): number {

@@ -139,6 +139,28 @@ export class Conversation {
     return target;
   }
 
+  /** A COPY FROM STDIN is under way, and its data has not ended. */
+  get awaitsCopyData(): boolean {
+    const statement = this.#lastSent;
+    return statement !== null && statement.copyInOpen && !statement.done;
+  }
+
+  /**
+   * The server has answered all it could, and has waited for the client's next message for so long.
+   *
+   * @returns whether that was within a statement
+   */
+  waitedForClient(ms: number): boolean {
+    let isWithinStatement = false;
+    for (let at = this.#firstOpen; at !== null; at = at.nextOpen) {
+      // What is before the first reply byte is told as that.
+      if (at.S.firstAt === 0) continue;
+      at.clientWaitMs += ms;
+      isWithinStatement = true;
+    }
+    return isWithinStatement;
+  }
+
   /** The client ended its copy data, with CopyDone or CopyFail. */
   endCopyData(statement: Statement): void {
     statement.copyData = 'ended';

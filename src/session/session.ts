@@ -96,7 +96,7 @@ export class Session {
     const onViolation = (violation: Violation): void => this.#violated(violation);
     this.#requests = new Requests(this.#conversation, limits.maxQueryBytes, onViolation);
     this.#replies = new Replies(this.#conversation, onViolation);
-    this.waits = new Waits(this.#requests, this.#replies);
+    this.waits = new Waits(this.#conversation, this.#requests, this.#replies, now);
   }
 
   // ------------------------------------------------------------------ relaying
@@ -109,6 +109,8 @@ export class Session {
   start(message: StartupMessage, reads: number, rest: Buffer, now: number): void {
     const { accounts } = this.#conversation;
     this.#conversation.now = now;
+    this.waits.clientSpoke(now);
+    this.waits.idleEnded();
     const { kind, protocolMajor, protocolMinor, parameters } = message;
     // The packet itself has been read.
     this.startup = { kind, protocolMajor, protocolMinor, parameters };
@@ -125,6 +127,8 @@ export class Session {
   /** The two sides are to speak TLS with each other: all that passes is opaque, beginning with these bytes. */
   startPassthrough(first: Buffer, now: number): void {
     this.#conversation.now = now;
+    this.waits.clientSpoke(now);
+    this.waits.idleEnded();
     this.passthrough = true;
     this.#turnOpaque();
     this.#requests.scan(first, 0, first.length);
@@ -133,8 +137,9 @@ export class Session {
   fromClient(buffer: Buffer, from: number, to: number, now: number): void {
     const conversation = this.#conversation;
     conversation.now = now;
+    this.waits.clientSpoke(now);
     this.#requests.scan(buffer, from, to);
-    if (!conversation.queue.empty) this.waits.idleEnded(now);
+    if (!conversation.queue.empty) this.waits.idleEnded();
   }
 
   wroteToServer(): void {
@@ -142,7 +147,9 @@ export class Session {
   }
 
   handedToServer(now: number): void {
-    this.#closeAll(this.#requests.takeFinished(), now);
+    this.#closeAll(this.#requests.handedOn(), now);
+    if (this.#conversation.awaitsCopyData && this.#replies.allHandedOn && !this.#unread)
+      this.waits.idleBegan(now);
   }
 
   fromServer(buffer: Buffer, from: number, to: number, now: number): void {
@@ -155,14 +162,16 @@ export class Session {
   }
 
   handedToClient(now: number): void {
-    const finished = this.#replies.takeFinished();
+    const finished = this.#replies.handedOn();
     const { wire } = this;
-    const owesNothing = this.#conversation.queue.empty;
+    const conversation = this.#conversation;
+    const owesNothing = conversation.queue.empty;
     if ((wire.server.tls !== null || wire.client.tls !== null) && owesNothing) {
       this.#tlsPlaces.rested(this.#requests.position, this.#replies.position, wire, finished[0]);
     }
     this.#closeAll(finished, now);
-    if (owesNothing) this.waits.idleBegan(now);
+    const isClientsTurn = owesNothing || (conversation.awaitsCopyData && this.#requests.allHandedOn);
+    if (isClientsTurn && !this.#unread) this.waits.idleBegan(now);
   }
 
   /** With accounting off: one read from the client, one from the server. */
@@ -185,8 +194,8 @@ export class Session {
     this.endedAt = now;
     this.endReason = cutOff && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
     this.endDetail = detail;
-    this.#closeAll(this.#requests.takeFinished(), now);
-    this.#closeAll(this.#replies.takeFinished(), now);
+    this.#closeAll(this.#requests.handedOn(), now);
+    this.#closeAll(this.#replies.handedOn(), now);
     for (const statement of [...conversation.open()].toReversed()) {
       if (statement.owed === 0 && !statement.copyInOpen) settled(statement);
       else if (reason !== 'shutdown') statement.abort();
@@ -307,6 +316,9 @@ export class Session {
   #violated(violation: Violation): void {
     if (this.violation !== null) return;
     this.violation = violation;
+    // Whose turn it is can no longer be told.
+    this.waits.clientSpoke(this.#conversation.now);
+    this.waits.idleEnded();
     this.#turnOpaque();
     this.#observer.protocolViolated(this, violation);
   }

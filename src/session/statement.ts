@@ -63,6 +63,8 @@ export class Statement extends Account {
   endedAt = 0;
   clientStallMs = 0;
   serverStallMs = 0;
+  /** Time behind its first reply byte in which the server waited for the client's next message. */
+  clientWaitMs = 0;
 
   /** Nothing is owed to it any more; its figures become final once its last bytes are handed on. */
   done = false;

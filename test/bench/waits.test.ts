@@ -15,6 +15,7 @@ function timed(duration: number, firstByte: number, clientStall: number): Statem
     streaming_us: duration - firstByte,
     client_stall_us: clientStall,
     server_stall_us: 0,
+    client_wait_us: 0,
   };
 }
 

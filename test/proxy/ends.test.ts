@@ -379,6 +379,7 @@ describe('a client that closes early', () => {
       assert.equal(session.end_reason, 'refused');
       assert.equal(session.wire.client.bytes_in, 0);
       assert.equal(session.server, null);
+      assert.equal(session.time.active_us, 0, 'it was the turn of the client all the time');
     }
     assert.equal(upstream.connections, 0);
   });

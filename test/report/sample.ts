@@ -93,6 +93,7 @@ export function statement(fields: Partial<StatementRecord> = {}): StatementRecor
       streaming_us: 50,
       client_stall_us: 0,
       server_stall_us: 0,
+      client_wait_us: 0,
     },
     ...fields,
   };
@@ -156,10 +157,12 @@ export function session(
     kernel: notCounted(),
     time: {
       duration_us: 9_000_000,
+      active_us: 5_000_000,
       idle_us: 4_000_000,
       idle_in_transaction_us: 0,
       client_stall_us: 0,
       server_stall_us: 0,
+      client_wait_us: 0,
     },
     statement_count: statements.length + dropped.statements,
     statements,
@@ -299,6 +302,7 @@ export function sample(): ReportRecord {
       streaming_us: 4_194_800,
       client_stall_us: 3_900_000,
       server_stall_us: 0,
+      client_wait_us: 0,
     },
   });
   const several = statement({
@@ -358,6 +362,7 @@ export function sample(): ReportRecord {
       streaming_us: null,
       client_stall_us: 0,
       server_stall_us: 2_050_000,
+      client_wait_us: 310_000,
     },
   });
   const second = session(
@@ -380,6 +385,7 @@ export function sample(): ReportRecord {
     { startup: STARTUP, opaque: account(flow(3, 0, 0, 0), flow()) },
   );
   second.time.server_stall_us = 2_050_000;
+  second.time.client_wait_us = 310_000;
 
   const refused = session(
     {
@@ -427,6 +433,7 @@ export function sample(): ReportRecord {
         first_byte_us: 800,
         client_stall_us: 0,
         server_stall_us: 0,
+        client_wait_us: 0,
         duration_us: { p50: 850, p95: 850, p99: 850, max: 850 },
         R_bytes: { p50: 14, p95: 14, p99: 14, max: 14 },
         S_bytes: { p50: 66, p95: 66, p99: 66, max: 66 },
