@@ -77,6 +77,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #refused = { connections: 0, cancels: 0 };
   readonly #seldom: SeldomLog<Flood>;
   readonly #doors: Doors;
+  #stopFollowing: (() => void) | null = null;
   #sessions = 0;
   #final: ReportRecord | null = null;
 
@@ -118,6 +119,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       (socket, door) => this.#accept(socket, door),
       (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
     );
+    this.#stopFollowing = this.#clock.followSystem();
   }
 
   /** The books as they stand: ended sessions and open ones. */
@@ -252,6 +254,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   #stop(): ReportRecord {
     this.#doors.close();
+    this.#stopFollowing?.();
     for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');
     this.#hangs.stop();
     for (const { session } of this.#connections) session.end('shutdown', this.#clock.now());

@@ -66,6 +66,8 @@ export interface TimeRecord {
   started_at: string;
   /** First request byte seen until last reply byte handed on; null while the statement is open. */
   duration_us: number | null;
+  /** The same; while the statement is open, its time so far. */
+  elapsed_us: number;
   /** First request byte seen until first reply byte seen; null without a reply. */
   first_byte_us: number | null;
   /** First reply byte seen until last reply byte handed on, without `client_wait_us`. */
@@ -424,6 +426,8 @@ export interface CancelRecord {
   requested_at: string;
   /** When the server had closed the connection that carried the request; null when it could not be delivered. */
   delivered_at: string | null;
+  /** Between these two. */
+  delivery_us: number | null;
   outcome: 'cancelled' | 'finished_first' | 'no_effect' | 'session_gone' | 'unknown_key';
   /** From the request until the server's SQLSTATE 57014 was read; null without. */
   effect_us: number | null;

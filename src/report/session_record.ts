@@ -153,7 +153,8 @@ function ranges(statement: Statement, direction: 'R' | 'S', before: number): Ran
 
 function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['time'] {
   const { R, S, endedAt } = statement;
-  const durationUs = endedAt === 0 ? null : microseconds(endedAt - R.firstAt);
+  const elapsedUs = microseconds((endedAt === 0 ? clock.now() : endedAt) - R.firstAt);
+  const durationUs = endedAt === 0 ? null : elapsedUs;
   const firstByteUs = S.firstAt === 0 ? null : microseconds(S.firstAt - R.firstAt);
   const waitUs = microseconds(statement.clientWaitMs);
   const behindFirstByteUs = durationUs === null || firstByteUs === null ? null : durationUs - firstByteUs;
@@ -161,6 +162,7 @@ function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['
   return {
     started_at: clock.timestamp(R.firstAt),
     duration_us: durationUs,
+    elapsed_us: elapsedUs,
     first_byte_us: firstByteUs,
     // The rest, so that the three add up to the duration, rounding or not.
     streaming_us: behindFirstByteUs === null ? null : behindFirstByteUs - clientWaitUs,

@@ -22,7 +22,6 @@ const TOP = 20;
 interface Placed {
   readonly session: SessionRecord;
   readonly statement: StatementRecord;
-  readonly durationUs: number;
 }
 
 /** A leg of a session with TLS of our own. */
@@ -66,7 +65,7 @@ const STATEMENT_COLUMNS: readonly Column<Placed>[] = [
   { name: 'rows', align: 'right', cell: ({ statement }) => String(statement.rows ?? '-') },
   { name: 'R', align: 'right', cell: ({ statement }) => formatBytes(statement.R.bytes) },
   { name: 'S', align: 'right', cell: ({ statement }) => formatBytes(statement.S.bytes) },
-  { name: 'duration', align: 'right', cell: ({ durationUs }) => formatDuration(durationUs) },
+  { name: 'duration', align: 'right', cell: ({ statement }) => formatDuration(statement.time.elapsed_us) },
   {
     name: 'c-wait',
     align: 'right',
@@ -273,16 +272,8 @@ function flowFigures({ bytes, messages, reads, writes }: FlowRecord): string {
   return `${bytes} bytes (${formatBytes(bytes)}), ${messages} messages, ${reads} reads, ${writes} writes`;
 }
 
-function placedStatements(report: ReportRecord): Placed[] {
-  const now = Date.parse(report.ended_at);
-  return report.sessions.flatMap((session) =>
-    session.statements.map((statement) => {
-      const { duration_us, started_at } = statement.time;
-      // An open statement has no duration yet: it has run until the report was taken.
-      const durationUs = duration_us ?? Math.max(0, now - Date.parse(started_at)) * 1000;
-      return { session, statement, durationUs };
-    }),
-  );
+function placedStatements({ sessions }: ReportRecord): Placed[] {
+  return sessions.flatMap((session) => session.statements.map((statement) => ({ session, statement })));
 }
 
 function booksCell({ balanced, accounting }: SessionRecord): string {
@@ -294,9 +285,9 @@ function bothBytes({ R, S }: { readonly R: FlowRecord; readonly S: FlowRecord })
   return R.bytes + S.bytes;
 }
 
-function delivery({ requested_at, delivered_at, error }: CancelRecord): string {
-  if (delivered_at === null) return error === null ? 'under way' : escapeCell(error);
-  return `after ${formatDuration(Math.max(0, Date.parse(delivered_at) - Date.parse(requested_at)) * 1000)}`;
+function delivery({ delivery_us, error }: CancelRecord): string {
+  if (delivery_us !== null) return `after ${formatDuration(delivery_us)}`;
+  return error === null ? 'under way' : escapeCell(error);
 }
 
 /** Who a session is, on one line. */

@@ -89,6 +89,7 @@ export function statement(fields: Partial<StatementRecord> = {}): StatementRecor
     time: {
       started_at: '2013-10-15T08:00:01.000Z',
       duration_us: 850,
+      elapsed_us: 850,
       first_byte_us: 800,
       streaming_us: 50,
       client_stall_us: 0,
@@ -298,6 +299,7 @@ export function sample(): ReportRecord {
     time: {
       started_at: '2013-10-15T08:00:02.000Z',
       duration_us: 4_196_000,
+      elapsed_us: 4_196_000,
       first_byte_us: 1200,
       streaming_us: 4_194_800,
       client_stall_us: 3_900_000,
@@ -358,6 +360,7 @@ export function sample(): ReportRecord {
     time: {
       started_at: '2013-10-15T08:00:07.000Z',
       duration_us: null,
+      elapsed_us: 3_000_000,
       first_byte_us: 900,
       streaming_us: null,
       client_stall_us: 0,
@@ -486,6 +489,7 @@ export function sample(): ReportRecord {
         via: { address: '172.16.3.7', port: 40001 },
         requested_at: '2013-10-15T08:00:04.000Z',
         delivered_at: '2013-10-15T08:00:04.023Z',
+        delivery_us: 23_000,
         outcome: 'cancelled',
         effect_us: 1211,
         bytes_after: 113,
@@ -501,6 +505,7 @@ export function sample(): ReportRecord {
         via: null,
         requested_at: '2013-10-15T08:00:05.000Z',
         delivered_at: null,
+        delivery_us: null,
         outcome: 'no_effect',
         effect_us: null,
         bytes_after: 4_194_304,
@@ -516,6 +521,7 @@ export function sample(): ReportRecord {
         via: null,
         requested_at: '2013-10-15T08:00:05.500Z',
         delivered_at: '2013-10-15T08:00:05.507Z',
+        delivery_us: 7000,
         outcome: 'no_effect',
         effect_us: null,
         bytes_after: 0,
