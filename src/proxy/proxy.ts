@@ -19,6 +19,7 @@ import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import { type Door, Doors } from './doors.ts';
+import { violationText } from './ending.ts';
 import { HangWatch } from './hang_watch.ts';
 import type { CancelRequest } from './negotiation.ts';
 import {
@@ -152,10 +153,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   protocolViolated(session: Session, violation: Violation): void {
-    const type = JSON.stringify(String.fromCharCode(violation.type));
     this.#options.log.warn(
       { session: session.id, ...violation },
-      `session ${session.id}: the ${violation.from} sent a message of type ${type} with the impossible length ${violation.length}; the session is relayed unread from here on`,
+      `session ${session.id}: ${violationText(violation)}; the session is relayed unread from here on`,
     );
   }
 

@@ -317,7 +317,15 @@ export interface SessionRecord extends SessionIdentity {
   server_version: string | null;
   started_at: string;
   ended_at: string | null;
-  end_reason: 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown' | null;
+  end_reason:
+    | 'terminate'
+    | 'client_closed'
+    | 'server_closed'
+    | 'login_failed'
+    | 'aborted'
+    | 'refused'
+    | 'shutdown'
+    | null;
   end_detail: string | null;
   R: FlowRecord;
   S: FlowRecord;

@@ -17,10 +17,12 @@ export type Accounting = 'on' | 'off';
 
 /**
  * Why a session ended. `terminate`: the client said so. `client_closed`, `server_closed`: without that, while nothing
- * was owed, or during the log-in. `aborted`: a connection was reset, or closed in the middle of a statement.
+ * was owed, or during the log-in. `login_failed`: the server answered the log-in with an error, whoever closed then.
+ * `aborted`: a connection was reset, or closed in the middle of a statement, or what came was no longer the protocol then.
  * `refused`: it never reached the server. `shutdown`: pgnetflow stopped.
  */
-export type EndReason = 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown';
+export type EndReason =
+  'terminate' | 'client_closed' | 'server_closed' | 'login_failed' | 'aborted' | 'refused' | 'shutdown';
 
 export interface SessionObserver {
   /** A statement's figures are final. */
@@ -229,6 +231,21 @@ export class Session {
     return this.#replies.facts.transactionStatus === null;
   }
 
+  /** The client has said who it is, and the first ReadyForQuery has not come yet. */
+  get loggingIn(): boolean {
+    return this.startup !== null && this.starting && !this.#unread;
+  }
+
+  /** What the server has sent ends in the middle of a message. */
+  get replyIncomplete(): boolean {
+    return !this.#replies.atBoundary;
+  }
+
+  /** The server answered the log-in with an error. */
+  get loginFailed(): boolean {
+    return this.starting && this.facts.lastError !== null;
+  }
+
   get accounts(): FixedAccounts {
     return this.#conversation.accounts;
   }
@@ -304,7 +321,9 @@ export class Session {
    * comes again, breaks nothing off.
    */
   get #cutOff(): boolean {
-    return this.busy && !this.starting && !this.#unread;
+    if (this.starting) return false;
+    // Behind an impossible length nobody knows what was answered: what was owed then has been cut off.
+    return this.#unread ? !this.#conversation.queue.empty : this.busy;
   }
 
   get #sumOfAccounts(): Account {
