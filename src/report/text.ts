@@ -7,9 +7,9 @@ import type {
   FlowRecord,
   ReportRecord,
   SessionRecord,
-  StatementRecord,
   TlsRecord,
 } from './model.ts';
+import { groupStatements, type StatementGroup } from './statement_group.ts';
 import { type Column, tableLines } from './table.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
@@ -18,11 +18,6 @@ export const END_LINE = '----------END----------';
 
 /** Rows of a table of the largest. */
 const TOP = 20;
-
-interface Placed {
-  readonly session: SessionRecord;
-  readonly statement: StatementRecord;
-}
 
 /** A leg of a session with TLS of our own. */
 interface SecureLeg {
@@ -43,6 +38,11 @@ const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
   { name: 'c-stall', align: 'right', cell: ({ time }) => formatDuration(time.client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ time }) => formatDuration(time.server_stall_us) },
   { name: 'books', align: 'left', cell: booksCell },
+];
+
+/** With what the kernel says, where it was asked. */
+const SESSION_KERNEL_COLUMNS: readonly Column<SessionRecord>[] = [
+  ...SESSION_COLUMNS,
   { name: 'kernel', align: 'left', cell: ({ kernel }) => kernel.verdict },
 ];
 
@@ -57,32 +57,23 @@ const LEG_COLUMNS: readonly Column<SecureLeg>[] = [
   { name: 'records-out', align: 'right', cell: ({ tls }) => String(tls.records_out ?? '-') },
 ];
 
-const STATEMENT_COLUMNS: readonly Column<Placed>[] = [
+const STATEMENT_COLUMNS: readonly Column<StatementGroup>[] = [
   { name: 'session', align: 'right', cell: ({ session }) => String(session.id) },
-  { name: 'seq', align: 'right', cell: ({ statement }) => String(statement.seq) },
-  { name: 'kind', align: 'left', cell: ({ statement }) => statement.kind },
-  { name: 'outcome', align: 'left', cell: ({ statement }) => statement.outcome },
-  { name: 'rows', align: 'right', cell: ({ statement }) => String(statement.rows ?? '-') },
-  { name: 'R', align: 'right', cell: ({ statement }) => formatBytes(statement.R.bytes) },
-  { name: 'S', align: 'right', cell: ({ statement }) => formatBytes(statement.S.bytes) },
-  { name: 'duration', align: 'right', cell: ({ statement }) => formatDuration(statement.time.elapsed_us) },
-  {
-    name: 'c-wait',
-    align: 'right',
-    cell: ({ statement }) => formatDuration(statement.time.client_wait_us),
-  },
-  {
-    name: 'c-stall',
-    align: 'right',
-    cell: ({ statement }) => formatDuration(statement.time.client_stall_us),
-  },
-  {
-    name: 's-stall',
-    align: 'right',
-    cell: ({ statement }) => formatDuration(statement.time.server_stall_us),
-  },
-  { name: 'query', align: 'left', cell: ({ statement }) => queryText(statement, escapeCell) },
+  { name: 'seq', align: 'right', cell: ({ first }) => String(first.seq) },
+  { name: 'times', align: 'right', cell: ({ count }) => String(count) },
+  { name: 'kind', align: 'left', cell: ({ first }) => first.kind },
+  { name: 'outcome', align: 'left', cell: ({ first }) => first.outcome },
+  { name: 'rows', align: 'right', cell: ({ rows }) => String(rows ?? '-') },
+  { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
+  { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
+  { name: 'duration', align: 'right', cell: ({ elapsedUs }) => formatDuration(elapsedUs) },
+  { name: 'c-wait', align: 'right', cell: ({ clientWaitUs }) => formatDuration(clientWaitUs) },
+  { name: 'c-stall', align: 'right', cell: ({ clientStallUs }) => formatDuration(clientStallUs) },
+  { name: 's-stall', align: 'right', cell: ({ serverStallUs }) => formatDuration(serverStallUs) },
+  { name: 'query', align: 'left', cell: ({ first }) => queryText(first, escapeCell) },
 ];
+
+const SINGLE_STATEMENT_COLUMNS = STATEMENT_COLUMNS.filter(({ name }) => name !== 'times');
 
 const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'calls', align: 'right', cell: ({ calls }) => String(calls) },
@@ -135,9 +126,10 @@ export function* renderText(report: ReportRecord): Generator<string> {
       ({ balanced, kernel }, index) => index < TOP || !balanced || kernel.verdict === 'mismatch',
     );
     yield* lines(['', ...LEGEND, '', `sessions by bytes (${countOf(shown, sessions)})`]);
-    const withListener = severalListeners(sessions);
+    const columns = report.kernel === null ? SESSION_COLUMNS : SESSION_KERNEL_COLUMNS;
+    const entrances = severalListeners(sessions) ? newEntrances(shown) : new Set<SessionRecord>();
     yield* lines(
-      withRemarks(tableLines(SESSION_COLUMNS, shown), shown, (session) => remarks(session, withListener)),
+      withRemarks(tableLines(columns, shown), shown, (session) => remarks(session, entrances.has(session))),
     );
   }
   yield* top(
@@ -146,9 +138,7 @@ export function* renderText(report: ReportRecord): Generator<string> {
     secureLegs(sessions),
     ({ tls }) => tls.overhead_in + tls.overhead_out,
   );
-  yield* top('statements', STATEMENT_COLUMNS, placedStatements(report), ({ statement }) =>
-    bothBytes(statement),
-  );
+  yield* statementTable(sessions.flatMap(groupStatements));
   yield* top('normalized statements', FINGERPRINT_COLUMNS, report.statements, bothBytes);
   yield* latestCancels(report.cancels);
   yield* lines(['', ...totalLines(report)]);
@@ -168,6 +158,12 @@ function* top<Row>(
   if (rows.length === 0) return;
   const largest = rows.toSorted((a, b) => bytes(b) - bytes(a)).slice(0, TOP);
   yield* lines(['', `${what} by bytes (${countOf(largest, rows)})`, ...tableLines(columns, largest)]);
+}
+
+function* statementTable(groups: readonly StatementGroup[]): Generator<string> {
+  if (groups.some(({ count }) => count > 1))
+    yield* top('statements, equal ones of a session on one line,', STATEMENT_COLUMNS, groups, bothBytes);
+  else yield* top('statements', SINGLE_STATEMENT_COLUMNS, groups, bothBytes);
 }
 
 function countOf(shown: readonly unknown[], all: readonly unknown[]): string {
@@ -211,6 +207,13 @@ function cancelRemarks({ diagnosis }: CancelRecord): string[] {
 /** There is more than one door that a client can have come through. */
 function severalListeners(sessions: readonly SessionRecord[]): boolean {
   return new Set(sessions.map(({ listener }) => listener)).size > 1;
+}
+
+/** The sessions that came through another door than the one in the line above. */
+function newEntrances(sessions: readonly SessionRecord[]): ReadonlySet<SessionRecord> {
+  const isNew = ({ listener, upstream }: SessionRecord, above: SessionRecord | undefined): boolean =>
+    listener !== above?.listener || upstream !== above.upstream;
+  return new Set(sessions.filter((session, at) => isNew(session, sessions[at - 1])));
 }
 
 function secureLegs(sessions: readonly SessionRecord[]): SecureLeg[] {
@@ -272,16 +275,12 @@ function flowFigures({ bytes, messages, reads, writes }: FlowRecord): string {
   return `${bytes} bytes (${formatBytes(bytes)}), ${messages} messages, ${reads} reads, ${writes} writes`;
 }
 
-function placedStatements({ sessions }: ReportRecord): Placed[] {
-  return sessions.flatMap((session) => session.statements.map((statement) => ({ session, statement })));
-}
-
 function booksCell({ balanced, accounting }: SessionRecord): string {
   if (!balanced) return 'UNBALANCED';
   return accounting === 'off' ? 'off' : 'balanced';
 }
 
-function bothBytes({ R, S }: { readonly R: FlowRecord; readonly S: FlowRecord }): number {
+function bothBytes({ R, S }: { readonly R: { bytes: number }; readonly S: { bytes: number } }): number {
   return R.bytes + S.bytes;
 }
 
