@@ -181,15 +181,15 @@ export class Conversation {
   // ------------------------------------------------------------------- replies
 
   /** Whose account the next reply feeds: that of the head of the queue; null when nothing is owed. */
-  answering(): Account | null {
+  get answering(): Account | null {
     const { queue } = this;
-    while (!queue.empty && queue.kindAt(queue.head) === Expectation.Swallowed) queue.shift();
     return queue.empty ? null : queue.ownerAt(queue.head);
   }
 
   /** What the head of the queue expects; null when nothing is owed. */
-  expected(): Expectation | null {
-    return this.answering() === null ? null : this.queue.kindAt(this.queue.head);
+  get expected(): Expectation | null {
+    const { queue } = this;
+    return queue.empty ? null : queue.kindAt(queue.head);
   }
 
   /** The head of the queue has been answered in full. */
@@ -209,12 +209,12 @@ export class Conversation {
   }
 
   /** Whose ReadyForQuery comes next; null when none is owed. */
-  answeringReady(): Account | null {
+  get answeringReady(): Account | null {
     const { queue } = this;
     for (let at = queue.head; at < queue.tail; at += 1) {
       if (endsWithReadyForQuery(queue.kindAt(at))) return queue.ownerAt(at);
     }
-    return this.answering();
+    return this.answering;
   }
 
   /**
@@ -223,7 +223,7 @@ export class Conversation {
    */
   failed(): void {
     const { queue } = this;
-    const head = this.expected();
+    const head = this.expected;
     if (head === null || endsWithReadyForQuery(head)) return;
     const failing = queue.ownerAt(queue.head);
     // A Sync sent within a COPY has been swallowed; the one behind its data may still come, and is the COPY's.
@@ -303,7 +303,7 @@ export class Conversation {
     const { queue } = this;
     const owner = queue.ownerAt(queue.head);
     const aftermath = queue.aftermathAt(queue.head);
-    if (queue.kindAt(queue.head) !== Expectation.Swallowed) owner.owed -= 1;
+    owner.owed -= 1;
     queue.shift();
     if (owner instanceof Statement) this.settle(owner);
     return aftermath;

@@ -300,7 +300,7 @@ export class Session {
 
   /** The statement that the server is answering: of a pipeline the first unanswered one; null when it owes none. */
   get answering(): Statement | null {
-    const answering = this.#conversation.answering();
+    const { answering } = this.#conversation;
     return answering instanceof Statement ? answering : null;
   }
 

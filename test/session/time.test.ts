@@ -92,6 +92,20 @@ describe('times', () => {
     assert.equal(session.waits.idleInTransactionMs, 30);
   });
 
+  it('of idleness behind a COPY that has read Syncs amid its data, and does not answer them', () => {
+    const session = readySession();
+    clientSends(
+      session,
+      Buffer.concat([client.query('copy t from stdin'), client.sync(), client.copyDone()]),
+      50,
+    );
+    serverSends(session, server.copyIn(), 60);
+    serverSends(session, Buffer.concat([server.complete('COPY 0'), server.ready()]), 70);
+    session.waits.catchUp(100);
+    assert.equal(session.waits.idleMs, 1 + 40 + 30);
+    assert.equal(session.busy, false);
+  });
+
   it('end for a stall that the end of the connection ends', () => {
     const session = readySession();
     clientSends(session, client.query('select 1'), 50);
