@@ -27,6 +27,7 @@ export class StatementTotals {
   firstByteMs = 0;
   clientStallMs = 0;
   serverStallMs = 0;
+  clientWaitMs = 0;
   /** Of the calls. */
   readonly durationUs = new Distribution();
   readonly bytesR = new Distribution();
@@ -51,6 +52,7 @@ export class StatementTotals {
     this.rows += rowsOf(statement);
     this.clientStallMs += statement.clientStallMs;
     this.serverStallMs += statement.serverStallMs;
+    this.clientWaitMs += statement.clientWaitMs;
     if (S.firstAt > R.firstAt) this.firstByteMs += S.firstAt - R.firstAt;
     // The server skipped it, for one before it in its pipeline had failed: nothing was executed.
     if (statement.outcome === 'aborted' && S.messages === 0) return;
@@ -84,6 +86,7 @@ export class StatementTotals {
     this.firstByteMs += other.firstByteMs;
     this.clientStallMs += other.clientStallMs;
     this.serverStallMs += other.serverStallMs;
+    this.clientWaitMs += other.clientWaitMs;
     this.durationUs.add(other.durationUs);
     this.bytesR.add(other.bytesR);
     this.bytesS.add(other.bytesS);

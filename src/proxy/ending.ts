@@ -1,9 +1,12 @@
 import type { RelayEnd } from '../relay/relay.ts';
+import type { Violation } from '../session/direction.ts';
 import type { EndReason, Session } from '../session/session.ts';
+import type { ErrorFields } from '../wire/backend_bodies.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
 /** Why a session with a server ended, in one word. */
 export function endReason(session: Session, end: RelayEnd): EndReason {
+  if (session.loginFailed) return 'login_failed';
   if (session.terminated) return 'terminate';
   if (end.error !== null) return 'aborted';
   return end.by === 'client' ? 'client_closed' : 'server_closed';
@@ -13,13 +16,29 @@ export function endReason(session: Session, end: RelayEnd): EndReason {
 export function endDetail(session: Session, end: RelayEnd): string | null {
   const { lastError } = session.facts;
   // Whoever closed first: this is why.
-  if (lastError?.severity === 'FATAL' || lastError?.severity === 'PANIC') {
+  if (lastError !== null && (session.loginFailed || isFatal(lastError))) {
     return `${lastError.severity} ${lastError.sqlstate}: ${lastError.message}`;
   }
-  if (end.error !== null) return `${end.by} connection: ${end.error.message}`;
-  return session.busy && !session.starting
-    ? `the ${end.by} closed the connection before all was answered`
-    : null;
+  const found: string[] = [];
+  if (session.violation !== null)
+    found.push(`${violationText(session.violation)}, and was not read from there on`);
+  if (end.error !== null) found.push(`${end.by} connection: ${end.error.message}`);
+  else if (session.loggingIn && end.by === 'server')
+    found.push(
+      `the server closed the connection ${session.replyIncomplete ? 'in the middle of a message, ' : ''}before the log-in was complete`,
+    );
+  else if (session.busy && !session.starting)
+    found.push(`the ${end.by} closed the connection before all was answered`);
+  return found.length > 0 ? found.join('; ') : null;
+}
+
+/** What was wrong with a message. */
+export function violationText({ from, type, length }: Violation): string {
+  return `the ${from} sent a message of type ${JSON.stringify(String.fromCharCode(type))} with the impossible length ${length}`;
+}
+
+function isFatal({ severity }: ErrorFields): boolean {
+  return severity === 'FATAL' || severity === 'PANIC';
 }
 
 export const BINDING_HINT =

@@ -20,6 +20,7 @@ import { SessionArchive } from './archive.ts';
 import { forwardCancel } from './cancel.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import { type Door, Doors } from './doors.ts';
+import { violationText } from './ending.ts';
 import { HangWatch } from './hang_watch.ts';
 import type { CancelRequest } from './negotiation.ts';
 import {
@@ -75,6 +76,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   readonly #refused = { connections: 0, cancels: 0 };
   readonly #seldom: SeldomLog<Flood>;
   readonly #doors: Doors;
+  #stopFollowing: (() => void) | null = null;
   #sessions = 0;
   #final: ReportRecord | null = null;
 
@@ -116,6 +118,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
       (socket, door) => this.#accept(socket, door),
       (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
     );
+    this.#stopFollowing = this.#clock.followSystem();
   }
 
   /** The books as they stand: ended sessions and open ones. */
@@ -148,10 +151,9 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   protocolViolated(session: Session, violation: Violation): void {
-    const type = JSON.stringify(String.fromCharCode(violation.type));
     this.#warn(
       'violations',
-      `session ${session.id}: the ${violation.from} sent a message of type ${type} with the impossible length ${violation.length}; the session is relayed unread from here on`,
+      `session ${session.id}: ${violationText(violation)}; the session is relayed unread from here on`,
       { session: session.id, ...violation },
     );
   }
@@ -277,6 +279,7 @@ export class Proxy implements SessionObserver, ConnectionOwner {
 
   #stop(): ReportRecord {
     this.#doors.close();
+    this.#stopFollowing?.();
     for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');
     this.#hangs.stop();
     for (const connection of this.#connections) {

@@ -200,7 +200,7 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
   ofStatement(
     'streaming_us',
     MICROSECONDS,
-    'first reply byte seen until last reply byte handed on',
+    'first reply byte seen until last reply byte handed on, without `client_wait_us`',
     ({ time }) => time.streaming_us,
   ),
   ofStatement(
@@ -281,5 +281,11 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
     COUNT,
     'those in which the server sent the answer',
     ({ tls_records }) => tls_records?.S.server ?? null,
+  ),
+  ofStatement(
+    'client_wait_us',
+    MICROSECONDS,
+    "the server had answered all it could, and waited for the client's next message",
+    ({ time }) => time.client_wait_us,
   ),
 ];

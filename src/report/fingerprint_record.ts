@@ -32,6 +32,7 @@ function fingerprintRecord(totals: StatementTotals, clock: SteadyClock): Fingerp
     first_byte_us: microseconds(totals.firstByteMs),
     client_stall_us: microseconds(totals.clientStallMs),
     server_stall_us: microseconds(totals.serverStallMs),
+    client_wait_us: microseconds(totals.clientWaitMs),
     duration_us: totals.durationUs.quantiles(),
     R_bytes: totals.bytesR.quantiles(),
     S_bytes: totals.bytesS.quantiles(),

@@ -66,14 +66,18 @@ export interface TimeRecord {
   started_at: string;
   /** First request byte seen until last reply byte handed on; null while the statement is open. */
   duration_us: number | null;
+  /** The same; while the statement is open, its time so far. */
+  elapsed_us: number;
   /** First request byte seen until first reply byte seen; null without a reply. */
   first_byte_us: number | null;
-  /** First reply byte seen until last reply byte handed on. */
+  /** First reply byte seen until last reply byte handed on, without `client_wait_us`. */
   streaming_us: number | null;
   /** The client did not take what the server sent. */
   client_stall_us: number;
   /** The server did not take what the client sent. */
   server_stall_us: number;
+  /** The server had answered all it could, and waited for the client's next message. */
+  client_wait_us: number;
 }
 
 /**
@@ -315,7 +319,15 @@ export interface SessionRecord extends SessionIdentity {
   server_version: string | null;
   started_at: string;
   ended_at: string | null;
-  end_reason: 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown' | null;
+  end_reason:
+    | 'terminate'
+    | 'client_closed'
+    | 'server_closed'
+    | 'login_failed'
+    | 'aborted'
+    | 'refused'
+    | 'shutdown'
+    | null;
   end_detail: string | null;
   R: FlowRecord;
   S: FlowRecord;
@@ -330,11 +342,18 @@ export interface SessionRecord extends SessionIdentity {
   /** What the kernel's own count says of it. */
   kernel: SessionKernelRecord;
   time: {
+    /** The sum of the next two. */
     duration_us: number;
+    /** It was the server's turn. */
+    active_us: number;
+    /** The server had answered all it could, and waited for the client's next message. */
     idle_us: number;
+    /** Of this: in a transaction, while the server owed nothing. */
     idle_in_transaction_us: number;
     client_stall_us: number;
     server_stall_us: number;
+    /** Of `idle_us`: within statements. */
+    client_wait_us: number;
   };
   statement_count: number;
   statements: StatementRecord[];
@@ -384,6 +403,7 @@ export interface FingerprintRecord {
   first_byte_us: number;
   client_stall_us: number;
   server_stall_us: number;
+  client_wait_us: number;
   /** Of the calls, within 1 % (`max` is exact). */
   duration_us: QuantilesRecord;
   R_bytes: QuantilesRecord;
@@ -416,6 +436,8 @@ export interface CancelRecord {
   requested_at: string;
   /** When the server had closed the connection that carried the request; null when it could not be delivered. */
   delivered_at: string | null;
+  /** Between these two. */
+  delivery_us: number | null;
   outcome: 'cancelled' | 'finished_first' | 'no_effect' | 'session_gone' | 'unknown_key';
   /** From the request until the server's SQLSTATE 57014 was read; null without. */
   effect_us: number | null;

@@ -74,6 +74,7 @@ function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
     via: cancel.via === null ? null : { ...cancel.via },
     requested_at: clock.timestamp(cancel.requestedAt),
     delivered_at: cancel.deliveredAt === null ? null : clock.timestamp(cancel.deliveredAt),
+    delivery_us: cancel.deliveredAt === null ? null : microseconds(cancel.deliveredAt - cancel.requestedAt),
     outcome: cancel.outcome,
     effect_us: cancel.effectMs === null ? null : microseconds(cancel.effectMs),
     bytes_after: cancel.bytesAfter,

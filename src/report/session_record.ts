@@ -31,7 +31,9 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
   const undelivered = { ...session.undelivered };
   const wire = { client: legRecord(session.wire.client), server: legRecord(session.wire.server) };
   const found = imbalances(session);
-  const { flows } = session;
+  const { flows, waits } = session;
+  const activeUs = microseconds(waits.activeMs(session.endedAt ?? now));
+  const idleUs = microseconds(waits.idleMs);
   return {
     id: session.id,
     ...sessionIdentity(session),
@@ -53,11 +55,14 @@ export function sessionRecord(session: Session, clock: SteadyClock): SessionReco
     imbalances: found,
     kernel: notCounted(),
     time: {
-      duration_us: microseconds((session.endedAt ?? now) - session.startedAt),
-      idle_us: microseconds(session.waits.idleMs),
-      idle_in_transaction_us: microseconds(session.waits.idleInTransactionMs),
-      client_stall_us: microseconds(session.waits.clientStallMs),
-      server_stall_us: microseconds(session.waits.serverStallMs),
+      // The sum, so that the two add up to it, rounding or not.
+      duration_us: activeUs + idleUs,
+      active_us: activeUs,
+      idle_us: idleUs,
+      idle_in_transaction_us: microseconds(waits.idleInTransactionMs),
+      client_stall_us: microseconds(waits.clientStallMs),
+      server_stall_us: microseconds(waits.serverStallMs),
+      client_wait_us: microseconds(waits.clientWaitMs),
     },
     statement_count: session.statementCount,
     statements,
@@ -148,16 +153,22 @@ function ranges(statement: Statement, direction: 'R' | 'S', before: number): Ran
 
 function timeRecord(statement: Statement, clock: SteadyClock): StatementRecord['time'] {
   const { R, S, endedAt } = statement;
-  const durationUs = endedAt === 0 ? null : microseconds(endedAt - R.firstAt);
+  const elapsedUs = microseconds((endedAt === 0 ? clock.now() : endedAt) - R.firstAt);
+  const durationUs = endedAt === 0 ? null : elapsedUs;
   const firstByteUs = S.firstAt === 0 ? null : microseconds(S.firstAt - R.firstAt);
+  const waitUs = microseconds(statement.clientWaitMs);
+  const behindFirstByteUs = durationUs === null || firstByteUs === null ? null : durationUs - firstByteUs;
+  const clientWaitUs = Math.min(waitUs, behindFirstByteUs ?? waitUs);
   return {
     started_at: clock.timestamp(R.firstAt),
     duration_us: durationUs,
+    elapsed_us: elapsedUs,
     first_byte_us: firstByteUs,
-    // The rest, so that the two add up to the duration, rounding or not.
-    streaming_us: durationUs === null || firstByteUs === null ? null : durationUs - firstByteUs,
+    // The rest, so that the three add up to the duration, rounding or not.
+    streaming_us: behindFirstByteUs === null ? null : behindFirstByteUs - clientWaitUs,
     client_stall_us: microseconds(statement.clientStallMs),
     server_stall_us: microseconds(statement.serverStallMs),
+    client_wait_us: clientWaitUs,
   };
 }
 

@@ -7,9 +7,9 @@ import type {
   FlowRecord,
   ReportRecord,
   SessionRecord,
-  StatementRecord,
   TlsRecord,
 } from './model.ts';
+import { groupStatements, type StatementGroup } from './statement_group.ts';
 import { type Column, tableLines } from './table.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
@@ -18,12 +18,6 @@ export const END_LINE = '----------END----------';
 
 /** Rows of a table of the largest. */
 const TOP = 20;
-
-interface Placed {
-  readonly session: SessionRecord;
-  readonly statement: StatementRecord;
-  readonly durationUs: number;
-}
 
 /** A leg of a session with TLS of our own. */
 interface SecureLeg {
@@ -38,11 +32,17 @@ const SESSION_COLUMNS: readonly Column<SessionRecord>[] = [
   { name: 'user@database', align: 'left', cell: userAtDatabase, max: 18 },
   { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
   { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
-  { name: 'active', align: 'right', cell: (session) => formatDuration(activeUs(session)) },
+  { name: 'active', align: 'right', cell: ({ time }) => formatDuration(time.active_us) },
   { name: 'idle', align: 'right', cell: ({ time }) => formatDuration(time.idle_us) },
+  { name: 'c-wait', align: 'right', cell: ({ time }) => formatDuration(time.client_wait_us) },
   { name: 'c-stall', align: 'right', cell: ({ time }) => formatDuration(time.client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ time }) => formatDuration(time.server_stall_us) },
   { name: 'books', align: 'left', cell: booksCell },
+];
+
+/** With what the kernel says, where it was asked. */
+const SESSION_KERNEL_COLUMNS: readonly Column<SessionRecord>[] = [
+  ...SESSION_COLUMNS,
   { name: 'kernel', align: 'left', cell: ({ kernel }) => kernel.verdict },
 ];
 
@@ -57,27 +57,23 @@ const LEG_COLUMNS: readonly Column<SecureLeg>[] = [
   { name: 'records-out', align: 'right', cell: ({ tls }) => String(tls.records_out ?? '-') },
 ];
 
-const STATEMENT_COLUMNS: readonly Column<Placed>[] = [
+const STATEMENT_COLUMNS: readonly Column<StatementGroup>[] = [
   { name: 'session', align: 'right', cell: ({ session }) => String(session.id) },
-  { name: 'seq', align: 'right', cell: ({ statement }) => String(statement.seq) },
-  { name: 'kind', align: 'left', cell: ({ statement }) => statement.kind },
-  { name: 'outcome', align: 'left', cell: ({ statement }) => statement.outcome },
-  { name: 'rows', align: 'right', cell: ({ statement }) => String(statement.rows ?? '-') },
-  { name: 'R', align: 'right', cell: ({ statement }) => formatBytes(statement.R.bytes) },
-  { name: 'S', align: 'right', cell: ({ statement }) => formatBytes(statement.S.bytes) },
-  { name: 'duration', align: 'right', cell: ({ durationUs }) => formatDuration(durationUs) },
-  {
-    name: 'c-stall',
-    align: 'right',
-    cell: ({ statement }) => formatDuration(statement.time.client_stall_us),
-  },
-  {
-    name: 's-stall',
-    align: 'right',
-    cell: ({ statement }) => formatDuration(statement.time.server_stall_us),
-  },
-  { name: 'query', align: 'left', cell: ({ statement }) => queryText(statement, escapeCell) },
+  { name: 'seq', align: 'right', cell: ({ first }) => String(first.seq) },
+  { name: 'times', align: 'right', cell: ({ count }) => String(count) },
+  { name: 'kind', align: 'left', cell: ({ first }) => first.kind },
+  { name: 'outcome', align: 'left', cell: ({ first }) => first.outcome },
+  { name: 'rows', align: 'right', cell: ({ rows }) => String(rows ?? '-') },
+  { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
+  { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
+  { name: 'duration', align: 'right', cell: ({ elapsedUs }) => formatDuration(elapsedUs) },
+  { name: 'c-wait', align: 'right', cell: ({ clientWaitUs }) => formatDuration(clientWaitUs) },
+  { name: 'c-stall', align: 'right', cell: ({ clientStallUs }) => formatDuration(clientStallUs) },
+  { name: 's-stall', align: 'right', cell: ({ serverStallUs }) => formatDuration(serverStallUs) },
+  { name: 'query', align: 'left', cell: ({ first }) => queryText(first, escapeCell) },
 ];
+
+const SINGLE_STATEMENT_COLUMNS = STATEMENT_COLUMNS.filter(({ name }) => name !== 'times');
 
 const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'calls', align: 'right', cell: ({ calls }) => String(calls) },
@@ -87,6 +83,7 @@ const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
   { name: 'total', align: 'right', cell: ({ total_us }) => formatDuration(total_us) },
   { name: 'p95', align: 'right', cell: ({ duration_us }) => formatDuration(duration_us.p95) },
+  { name: 'c-wait', align: 'right', cell: ({ client_wait_us }) => formatDuration(client_wait_us) },
   { name: 'c-stall', align: 'right', cell: ({ client_stall_us }) => formatDuration(client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ server_stall_us }) => formatDuration(server_stall_us) },
   { name: 'query', align: 'left', cell: ({ query }) => (query === null ? '(other)' : escapeCell(query)) },
@@ -111,8 +108,8 @@ const CANCEL_COLUMNS: readonly Column<CancelRecord>[] = [
 ];
 
 const LEGEND = [
-  'R: client to server; S: server to client; active, idle: the server owed an answer, or not;',
-  'c-stall: the client did not take what was sent to it; s-stall: the server did not',
+  "R: client to server; S: server to client; active, idle: it was the server's turn, or the client's;",
+  'c-wait: idle within a statement; c-stall: the client did not take what was sent to it; s-stall: the server did not',
 ];
 
 /** The report for people: the lines that scripts have parsed since 2013, then tables. Yields whole lines. */
@@ -120,8 +117,8 @@ export function* renderText(report: ReportRecord): Generator<string> {
   const { sessions } = report;
   yield `${END_LINE}\n`;
   for (const session of sessions) {
-    const { client, server, R, S } = session;
-    yield* lines(flowLines({ client, server, R, S, us: activeUs(session) }));
+    const { client, server, R, S, time } = session;
+    yield* lines(flowLines({ client, server, R, S, us: time.active_us }));
   }
   if (sessions.length > 0) {
     // What does not balance, or does not match, is shown, however small.
@@ -129,9 +126,10 @@ export function* renderText(report: ReportRecord): Generator<string> {
       ({ balanced, kernel }, index) => index < TOP || !balanced || kernel.verdict === 'mismatch',
     );
     yield* lines(['', ...LEGEND, '', `sessions by bytes (${countOf(shown, sessions)})`]);
-    const withListener = severalListeners(sessions);
+    const columns = report.kernel === null ? SESSION_COLUMNS : SESSION_KERNEL_COLUMNS;
+    const entrances = severalListeners(sessions) ? newEntrances(shown) : new Set<SessionRecord>();
     yield* lines(
-      withRemarks(tableLines(SESSION_COLUMNS, shown), shown, (session) => remarks(session, withListener)),
+      withRemarks(tableLines(columns, shown), shown, (session) => remarks(session, entrances.has(session))),
     );
   }
   yield* top(
@@ -140,9 +138,7 @@ export function* renderText(report: ReportRecord): Generator<string> {
     secureLegs(sessions),
     ({ tls }) => tls.overhead_in + tls.overhead_out,
   );
-  yield* top('statements', STATEMENT_COLUMNS, placedStatements(report), ({ statement }) =>
-    bothBytes(statement),
-  );
+  yield* statementTable(sessions.flatMap(groupStatements));
   yield* top('normalized statements', FINGERPRINT_COLUMNS, report.statements, bothBytes);
   yield* latestCancels(report.cancels);
   yield* lines(['', ...totalLines(report)]);
@@ -162,6 +158,12 @@ function* top<Row>(
   if (rows.length === 0) return;
   const largest = rows.toSorted((a, b) => bytes(b) - bytes(a)).slice(0, TOP);
   yield* lines(['', `${what} by bytes (${countOf(largest, rows)})`, ...tableLines(columns, largest)]);
+}
+
+function* statementTable(groups: readonly StatementGroup[]): Generator<string> {
+  if (groups.some(({ count }) => count > 1))
+    yield* top('statements, equal ones of a session on one line,', STATEMENT_COLUMNS, groups, bothBytes);
+  else yield* top('statements', SINGLE_STATEMENT_COLUMNS, groups, bothBytes);
 }
 
 function countOf(shown: readonly unknown[], all: readonly unknown[]): string {
@@ -205,6 +207,13 @@ function cancelRemarks({ diagnosis }: CancelRecord): string[] {
 /** There is more than one door that a client can have come through. */
 function severalListeners(sessions: readonly SessionRecord[]): boolean {
   return new Set(sessions.map(({ listener }) => listener)).size > 1;
+}
+
+/** The sessions that came through another door than the one in the line above. */
+function newEntrances(sessions: readonly SessionRecord[]): ReadonlySet<SessionRecord> {
+  const isNew = ({ listener, upstream }: SessionRecord, above: SessionRecord | undefined): boolean =>
+    listener !== above?.listener || upstream !== above.upstream;
+  return new Set(sessions.filter((session, at) => isNew(session, sessions[at - 1])));
 }
 
 function secureLegs(sessions: readonly SessionRecord[]): SecureLeg[] {
@@ -266,34 +275,18 @@ function flowFigures({ bytes, messages, reads, writes }: FlowRecord): string {
   return `${bytes} bytes (${formatBytes(bytes)}), ${messages} messages, ${reads} reads, ${writes} writes`;
 }
 
-function placedStatements(report: ReportRecord): Placed[] {
-  const now = Date.parse(report.ended_at);
-  return report.sessions.flatMap((session) =>
-    session.statements.map((statement) => {
-      const { duration_us, started_at } = statement.time;
-      // An open statement has no duration yet: it has run until the report was taken.
-      const durationUs = duration_us ?? Math.max(0, now - Date.parse(started_at)) * 1000;
-      return { session, statement, durationUs };
-    }),
-  );
-}
-
 function booksCell({ balanced, accounting }: SessionRecord): string {
   if (!balanced) return 'UNBALANCED';
   return accounting === 'off' ? 'off' : 'balanced';
 }
 
-function activeUs({ time }: SessionRecord): number {
-  return Math.max(0, time.duration_us - time.idle_us);
-}
-
-function bothBytes({ R, S }: { readonly R: FlowRecord; readonly S: FlowRecord }): number {
+function bothBytes({ R, S }: { readonly R: { bytes: number }; readonly S: { bytes: number } }): number {
   return R.bytes + S.bytes;
 }
 
-function delivery({ requested_at, delivered_at, error }: CancelRecord): string {
-  if (delivered_at === null) return error === null ? 'under way' : escapeCell(error);
-  return `after ${formatDuration(Math.max(0, Date.parse(delivered_at) - Date.parse(requested_at)) * 1000)}`;
+function delivery({ delivery_us, error }: CancelRecord): string {
+  if (delivery_us !== null) return `after ${formatDuration(delivery_us)}`;
+  return error === null ? 'under way' : escapeCell(error);
 }
 
 /** Who a session is, on one line. */

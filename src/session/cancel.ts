@@ -82,6 +82,11 @@ export class Cancel {
     this.#bytesBefore = statement?.S.bytes ?? 0;
   }
 
+  /** The statement whose end will tell what became of it; null when that is known. */
+  get awaits(): Statement | null {
+    return this.#statement;
+  }
+
   /** Its statement's figures are final. @param lost the connection ended before the server had answered it */
   settle(lost: boolean): void {
     const statement = this.#statement;

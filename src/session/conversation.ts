@@ -1,5 +1,6 @@
 import type { QueryText } from '../wire/frontend_bodies.ts';
 import { type Account, FixedAccounts } from './account.ts';
+import { CopyIn } from './copy_in.ts';
 import { type Aftermath, Expectation, ExpectationQueue, endsWithReadyForQuery } from './expectation_queue.ts';
 import { Names } from './names.ts';
 import { Statement, type StatementKind } from './statement.ts';
@@ -108,10 +109,9 @@ export class Conversation {
   /** The client sent Sync. @returns whose Sync it is */
   sync(): Account {
     const copying = this.copying();
+    // It is read within the COPY, and will not be answered.
     if (copying?.copyInOpen === true && copying.outcome === 'open') return copying;
-    if (copying !== null && copying === this.#last && copying.copyData === 'ended')
-      copying.copyData = 'synced';
-    const owner = this.#last ?? this.#copySyncs(copying) ?? this.accounts.control;
+    const owner = this.#syncOwner(copying);
     this.#skippingUntilSync = false;
     this.#takeBackFailed();
     this.expect(Expectation.Sync, owner, this.#releaseAtSync());
@@ -128,46 +128,67 @@ export class Conversation {
   /** The statement whose COPY FROM STDIN is under way; null when there is none. */
   copying(): Statement | null {
     const target = this.copyTarget();
-    return target?.copyingIn === true ? target : null;
+    return target === null || target.copyIn === null ? null : target;
   }
 
   /** The client sent copy data. @returns whose it is */
   copyData(): Account {
     const target = this.copyTarget();
     if (target === null) return this.accounts.control;
-    target.copyData = 'open';
+    (target.copyIn ??= new CopyIn()).data = 'open';
     return target;
+  }
+
+  /** A COPY FROM STDIN is under way, and its data has not ended. */
+  get awaitsCopyData(): boolean {
+    const statement = this.#lastSent;
+    return statement !== null && statement.copyInOpen && !statement.done;
+  }
+
+  /**
+   * The server has answered all it could, and has waited for the client's next message for so long.
+   *
+   * @returns whether that was within a statement
+   */
+  waitedForClient(ms: number): boolean {
+    let isWithinStatement = false;
+    for (let at = this.#firstOpen; at !== null; at = at.nextOpen) {
+      // What is before the first reply byte is told as that.
+      if (at.S.firstAt === 0) continue;
+      at.clientWaitMs += ms;
+      isWithinStatement = true;
+    }
+    return isWithinStatement;
   }
 
   /** The client ended its copy data, with CopyDone or CopyFail. */
   endCopyData(statement: Statement): void {
-    statement.copyData = 'ended';
-    statement.copyInsEnded += 1;
-    statement.copyEndedAt = this.queue.tail;
-    if (statement.copyInsBegun > 0) this.#waitForSyncOfCopy(statement);
+    const copyIn = (statement.copyIn ??= new CopyIn());
+    copyIn.end(this.queue.tail);
+    if (copyIn.invited) this.#waitForSyncOfCopy(statement);
     this.settle(statement);
   }
 
   /** The client sent something that ends a COPY FROM STDIN that had failed, in place of a CopyDone. */
   leaveCopy(): void {
     const statement = this.#lastSent;
-    if (statement === null || !statement.copyInOpen) return;
-    statement.copyInsEnded = statement.copyInsBegun;
+    if (statement === null || statement.copyIn === null || !statement.copyIn.open) return;
+    statement.copyIn.leave();
     this.settle(statement);
   }
 
   // ------------------------------------------------------------------- replies
 
   /** Whose account the next reply feeds: that of the head of the queue; null when nothing is owed. */
-  answering(): Account | null {
+  get answering(): Account | null {
     const { queue } = this;
-    while (!queue.empty && queue.kindAt(queue.head) === Expectation.Swallowed) queue.shift();
     return queue.empty ? null : queue.ownerAt(queue.head);
   }
 
   /** What the head of the queue expects; null when nothing is owed. */
-  expected(): Expectation | null {
-    return this.answering() === null ? null : this.queue.kindAt(this.queue.head);
+  get expected(): Expectation | null {
+    const { queue } = this;
+    return queue.empty ? null : queue.kindAt(queue.head);
   }
 
   /** The head of the queue has been answered in full. */
@@ -187,12 +208,12 @@ export class Conversation {
   }
 
   /** Whose ReadyForQuery comes next; null when none is owed. */
-  answeringReady(): Account | null {
+  get answeringReady(): Account | null {
     const { queue } = this;
     for (let at = queue.head; at < queue.tail; at += 1) {
       if (endsWithReadyForQuery(queue.kindAt(at))) return queue.ownerAt(at);
     }
-    return this.answering();
+    return this.answering;
   }
 
   /**
@@ -201,11 +222,12 @@ export class Conversation {
    */
   failed(): void {
     const { queue } = this;
-    const head = this.expected();
+    const head = this.expected;
     if (head === null || endsWithReadyForQuery(head)) return;
     const failing = queue.ownerAt(queue.head);
     // A Sync sent within a COPY has been swallowed; the one behind its data may still come, and is the COPY's.
-    const copy = failing instanceof Statement && failing.copyingIn && failing !== this.#last ? failing : null;
+    const copy =
+      failing instanceof Statement && failing.copyIn !== null && failing !== this.#last ? failing : null;
     if (copy !== null) this.#waitForSync(copy);
     for (let itself = true; !queue.empty; itself = false) {
       if (queue.kindAt(queue.head) === Expectation.Sync) {
@@ -224,15 +246,16 @@ export class Conversation {
   /** The server asks for copy data. Syncs sent before the end of that data are read within the COPY. */
   beginCopyIn(statement: Statement): void {
     statement.kind = 'copy_in';
-    statement.copyInsBegun += 1;
+    const copyIn = (statement.copyIn ??= new CopyIn());
+    copyIn.invite();
     const { queue } = this;
-    const end = statement.copyInOpen ? queue.tail : statement.copyEndedAt;
+    const end = copyIn.open ? queue.tail : copyIn.endedAt;
     for (let at = queue.head + 1; at < end; at += 1) {
       if (queue.kindAt(at) !== Expectation.Sync) break;
       queue.ownerAt(at).owed -= 1;
       queue.swallow(at);
     }
-    if (!statement.copyInOpen) this.#waitForSyncOfCopy(statement);
+    if (!copyIn.open) this.#waitForSyncOfCopy(statement);
   }
 
   suspend(statement: Statement): void {
@@ -281,18 +304,27 @@ export class Conversation {
     const { queue } = this;
     const owner = queue.ownerAt(queue.head);
     const aftermath = queue.aftermathAt(queue.head);
-    if (queue.kindAt(queue.head) !== Expectation.Swallowed) owner.owed -= 1;
+    owner.owed -= 1;
     queue.shift();
     if (owner instanceof Statement) this.settle(owner);
     return aftermath;
   }
 
-  /** The COPY that a Sync belongs to: amid its data, or, in the extended protocol, as the one that ends it. */
-  #copySyncs(copying: Statement | null): Statement | null {
-    if (copying?.copyData === 'open') return copying;
-    if (copying?.copyData !== 'ended' || copying.fetches === 0) return null;
-    copying.copyData = 'synced';
-    return copying;
+  /**
+   * Whose Sync comes: that of the pipeline that is being sent, or, behind it, that of a COPY, amid whose data it comes or
+   * which it ends in the extended protocol.
+   */
+  #syncOwner(copying: Statement | null): Account {
+    const last = this.#last;
+    const copyIn = copying?.copyIn ?? null;
+    if (copying === null || copyIn === null) return last ?? this.accounts.control;
+    const isItsOwn = copying === last || (last === null && copying.fetches > 0);
+    if (copyIn.data === 'ended' && isItsOwn) {
+      copyIn.data = 'synced';
+      return copying;
+    }
+    if (last !== null) return last;
+    return copyIn.data === 'open' ? copying : this.accounts.control;
   }
 
   /** Takes back what failed messages had defined, the latest first, once none that relies on it can follow. */
@@ -304,7 +336,7 @@ export class Conversation {
 
   /** The Syncs sent before the end of the copy data are read within the COPY: the one that counts is still to come. */
   #waitForSyncOfCopy(statement: Statement): void {
-    if (statement.copyData !== 'ended' || statement.fetches === 0) return;
+    if (statement.copyIn?.data !== 'ended' || statement.fetches === 0) return;
     if (statement === this.#last || statement.waitsForSync) return;
     this.#waitForSync(statement);
   }

@@ -27,6 +27,8 @@ export abstract class Direction implements MessageSink {
   #unownedWrites = 0;
   /** Statements that this direction's last chunk has finished. */
   #finished: Statement[] = [];
+  /** All that was scanned has been handed on. */
+  allHandedOn = true;
   /** Protocol bytes scanned. */
   bytes = 0;
   /** Of these, those that have an owner. */
@@ -80,6 +82,7 @@ export abstract class Direction implements MessageSink {
   /** Books one read of the bytes `buffer[from, to)`, or none when they came with an untyped packet. */
   scan(buffer: Buffer, from: number, to: number, reads: 0 | 1 = 1): void {
     this.bytes += to - from;
+    this.allHandedOn = false;
     this.conversation.finished = this.#finished;
     if (reads === 0) {
       // The packet's owner has that read.
@@ -107,8 +110,9 @@ export abstract class Direction implements MessageSink {
     else this.flowOf(this.#firstOwner).writes += 1;
   }
 
-  /** The statements that the last chunks have finished, now that those are handed on. */
-  takeFinished(): Statement[] {
+  /** All chunks are handed on. @returns the statements that the last ones have finished */
+  handedOn(): Statement[] {
+    this.allHandedOn = true;
     const finished = this.#finished;
     if (finished.length > 0) this.#finished = [];
     return finished;

@@ -100,17 +100,19 @@ export class ExpectationQueue {
     return this.#aftermaths[this.#slot(position)]!;
   }
 
-  /** Marks the entry at a position as one that the server will not answer. */
+  /** Marks the entry at a position behind the head as one that the server will not answer. */
   swallow(position: number): void {
     this.#kinds[this.#slot(position)] = Expectation.Swallowed;
   }
 
-  /** Removes the head. */
+  /** Removes the head, and the swallowed entries behind it: the head is always one that will be answered. */
   shift(): void {
-    const slot = this.#slot(this.#head);
-    this.#owners[slot] = null;
-    this.#aftermaths[slot] = null;
-    this.#head += 1;
+    do {
+      const slot = this.#slot(this.#head);
+      this.#owners[slot] = null;
+      this.#aftermaths[slot] = null;
+      this.#head += 1;
+    } while (this.#head !== this.#tail && this.kindAt(this.#head) === Expectation.Swallowed);
   }
 
   #slot(position: number): number {

@@ -73,7 +73,7 @@ export class Replies extends Direction {
         this.#complete(null, bodyLength, bytes);
         break;
       case Backend.ReadyForQuery:
-        this.book(conversation.answeringReady() ?? conversation.accounts.async, 1, bytes);
+        this.book(conversation.answeringReady ?? conversation.accounts.async, 1, bytes);
         facts.transactionStatus = transactionStatus(buffer[from]);
         conversation.ready();
         if (facts.transactionStatus === 'I') conversation.endTransaction();
@@ -133,7 +133,7 @@ export class Replies extends Direction {
   }
 
   #answering(): Account {
-    return this.conversation.answering() ?? this.conversation.accounts.async;
+    return this.conversation.answering ?? this.conversation.accounts.async;
   }
 
   #bookAnswer(bytes: number): Account {
@@ -149,7 +149,7 @@ export class Replies extends Direction {
 
   /** Pops the head of the queue if it is what such a reply answers; a Query is answered by more than this. */
   #answered(expectation: Expectation, orElse = expectation): void {
-    const expected = this.conversation.expected();
+    const expected = this.conversation.expected;
     if (expected === expectation || expected === orElse) this.conversation.answered();
   }
 

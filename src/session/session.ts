@@ -17,10 +17,12 @@ export type Accounting = 'on' | 'off';
 
 /**
  * Why a session ended. `terminate`: the client said so. `client_closed`, `server_closed`: without that, while nothing
- * was owed, or during the log-in. `aborted`: a connection was reset, or closed in the middle of a statement.
+ * was owed, or during the log-in. `login_failed`: the server answered the log-in with an error, whoever closed then.
+ * `aborted`: a connection was reset, or closed in the middle of a statement, or what came was no longer the protocol then.
  * `refused`: it never reached the server. `shutdown`: pgnetflow stopped.
  */
-export type EndReason = 'terminate' | 'client_closed' | 'server_closed' | 'aborted' | 'refused' | 'shutdown';
+export type EndReason =
+  'terminate' | 'client_closed' | 'server_closed' | 'login_failed' | 'aborted' | 'refused' | 'shutdown';
 
 export interface SessionObserver {
   /** A statement's figures are final. */
@@ -96,7 +98,7 @@ export class Session {
     const onViolation = (violation: Violation): void => this.#violated(violation);
     this.#requests = new Requests(this.#conversation, limits.maxQueryBytes, onViolation);
     this.#replies = new Replies(this.#conversation, onViolation);
-    this.waits = new Waits(this.#requests, this.#replies);
+    this.waits = new Waits(this.#conversation, this.#requests, this.#replies, now);
   }
 
   // ------------------------------------------------------------------ relaying
@@ -109,6 +111,8 @@ export class Session {
   start(message: StartupMessage, reads: number, rest: Buffer, now: number): void {
     const { accounts } = this.#conversation;
     this.#conversation.now = now;
+    this.waits.clientSpoke(now);
+    this.waits.idleEnded();
     const { kind, protocolMajor, protocolMinor, parameters } = message;
     // The packet itself has been read.
     this.startup = { kind, protocolMajor, protocolMinor, parameters };
@@ -125,6 +129,8 @@ export class Session {
   /** The two sides are to speak TLS with each other: all that passes is opaque, beginning with these bytes. */
   startPassthrough(first: Buffer, now: number): void {
     this.#conversation.now = now;
+    this.waits.clientSpoke(now);
+    this.waits.idleEnded();
     this.passthrough = true;
     this.#turnOpaque();
     this.#requests.scan(first, 0, first.length);
@@ -133,8 +139,9 @@ export class Session {
   fromClient(buffer: Buffer, from: number, to: number, now: number): void {
     const conversation = this.#conversation;
     conversation.now = now;
+    this.waits.clientSpoke(now);
     this.#requests.scan(buffer, from, to);
-    if (!conversation.queue.empty) this.waits.idleEnded(now);
+    if (!conversation.queue.empty) this.waits.idleEnded();
   }
 
   wroteToServer(): void {
@@ -142,7 +149,9 @@ export class Session {
   }
 
   handedToServer(now: number): void {
-    this.#closeAll(this.#requests.takeFinished(), now);
+    this.#closeAll(this.#requests.handedOn(), now);
+    if (this.#conversation.awaitsCopyData && this.#replies.allHandedOn && !this.#unread)
+      this.waits.idleBegan(now);
   }
 
   fromServer(buffer: Buffer, from: number, to: number, now: number): void {
@@ -155,14 +164,16 @@ export class Session {
   }
 
   handedToClient(now: number): void {
-    const finished = this.#replies.takeFinished();
+    const finished = this.#replies.handedOn();
     const { wire } = this;
-    const owesNothing = this.#conversation.queue.empty;
+    const conversation = this.#conversation;
+    const owesNothing = conversation.queue.empty;
     if ((wire.server.tls !== null || wire.client.tls !== null) && owesNothing) {
       this.#tlsPlaces.rested(this.#requests.position, this.#replies.position, wire, finished[0]);
     }
     this.#closeAll(finished, now);
-    if (owesNothing) this.waits.idleBegan(now);
+    const isClientsTurn = owesNothing || (conversation.awaitsCopyData && this.#requests.allHandedOn);
+    if (isClientsTurn && !this.#unread) this.waits.idleBegan(now);
   }
 
   /** With accounting off: one read from the client, one from the server. */
@@ -185,8 +196,8 @@ export class Session {
     this.endedAt = now;
     this.endReason = cutOff && reason !== 'shutdown' && reason !== 'refused' ? 'aborted' : reason;
     this.endDetail = detail;
-    this.#closeAll(this.#requests.takeFinished(), now);
-    this.#closeAll(this.#replies.takeFinished(), now);
+    this.#closeAll(this.#requests.handedOn(), now);
+    this.#closeAll(this.#replies.handedOn(), now);
     for (const statement of [...conversation.open()].toReversed()) {
       if (statement.owed === 0 && !statement.copyInOpen) settled(statement);
       else if (reason !== 'shutdown') statement.abort();
@@ -223,6 +234,21 @@ export class Session {
   /** The first ReadyForQuery has not come yet. */
   get starting(): boolean {
     return this.#replies.facts.transactionStatus === null;
+  }
+
+  /** The client has said who it is, and the first ReadyForQuery has not come yet. */
+  get loggingIn(): boolean {
+    return this.startup !== null && this.starting && !this.#unread;
+  }
+
+  /** What the server has sent ends in the middle of a message. */
+  get replyIncomplete(): boolean {
+    return !this.#replies.atBoundary;
+  }
+
+  /** The server answered the log-in with an error. */
+  get loginFailed(): boolean {
+    return this.starting && this.facts.lastError !== null;
   }
 
   get accounts(): FixedAccounts {
@@ -279,7 +305,7 @@ export class Session {
 
   /** The statement that the server is answering: of a pipeline the first unanswered one; null when it owes none. */
   get answering(): Statement | null {
-    const answering = this.#conversation.answering();
+    const { answering } = this.#conversation;
     return answering instanceof Statement ? answering : null;
   }
 
@@ -300,7 +326,9 @@ export class Session {
    * comes again, breaks nothing off.
    */
   get #cutOff(): boolean {
-    return this.busy && !this.starting && !this.#unread;
+    if (this.starting) return false;
+    // Behind an impossible length nobody knows what was answered: what was owed then has been cut off.
+    return this.#unread ? !this.#conversation.queue.empty : this.busy;
   }
 
   get #sumOfAccounts(): Account {
@@ -312,6 +340,9 @@ export class Session {
   #violated(violation: Violation): void {
     if (this.violation !== null) return;
     this.violation = violation;
+    // Whose turn it is can no longer be told.
+    this.waits.clientSpoke(this.#conversation.now);
+    this.waits.idleEnded();
     this.#turnOpaque();
     this.#observer.protocolViolated(this, violation);
   }

@@ -1,5 +1,6 @@
 import type { QueryText } from '../wire/frontend_bodies.ts';
 import { Account, type Flow } from './account.ts';
+import type { CopyIn } from './copy_in.ts';
 import type { TlsRecordCounts } from './tls_records.ts';
 
 export type StatementKind =
@@ -63,6 +64,8 @@ export class Statement extends Account {
   endedAt = 0;
   clientStallMs = 0;
   serverStallMs = 0;
+  /** Time behind its first reply byte in which the server waited for the client's next message. */
+  clientWaitMs = 0;
 
   /** Nothing is owed to it any more; its figures become final once its last bytes are handed on. */
   done = false;
@@ -70,17 +73,8 @@ export class Statement extends Account {
   suspended = false;
   /** It has not been executed, and its Sync has not come back: an Execute may still follow. */
   waitsForSync = false;
-  /**
-   * Where the client stands with its copy data: `open` while it sends, `ended` after CopyDone or CopyFail. One of
-   * the extended protocol is `synced` by the Sync behind that.
-   */
-  copyData: 'none' | 'open' | 'ended' | 'synced' = 'none';
-  /** CopyInResponse messages from the server. */
-  copyInsBegun = 0;
-  /** CopyDone and CopyFail messages from the client. */
-  copyInsEnded = 0;
-  /** Tail of the expectation queue when the client last ended its copy data. */
-  copyEndedAt = -1;
+  /** It is, or is meant to be, a COPY FROM STDIN; null when it is none. */
+  copyIn: CopyIn | null = null;
 
   /** Where its bytes stand in the streams of the server's socket, if TLS makes these others than the protocol's. */
   onSocket: { readonly R: Range; readonly S: Range } | null = null;
@@ -103,12 +97,7 @@ export class Statement extends Account {
 
   /** The server asked for copy data, and the client has not ended its side. */
   get copyInOpen(): boolean {
-    return this.copyInsBegun > this.copyInsEnded;
-  }
-
-  /** It is, or is meant to be, a COPY FROM STDIN. */
-  get copyingIn(): boolean {
-    return this.copyData !== 'none' || this.copyInsBegun > 0;
+    return this.copyIn !== null && this.copyIn.open;
   }
 
   /** Rows returned or affected: the command tag's count, or what has been seen while there is no tag. */

@@ -11,10 +11,12 @@ function timed(duration: number, firstByte: number, clientStall: number): Statem
   return {
     started_at: '2026-11-21T00:00:00.000Z',
     duration_us: duration,
+    elapsed_us: duration,
     first_byte_us: firstByte,
     streaming_us: duration - firstByte,
     client_stall_us: clientStall,
     server_stall_us: 0,
+    client_wait_us: 0,
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout } from 'node:timers/promises';
 import { after, describe, it } from 'node:test';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -164,6 +165,30 @@ describe('node-postgres', () => {
       ],
     );
     assert.ok(statements[2]!.S.bytes > rows.join('').length);
+  });
+
+  it('lets the server wait for the data of a COPY, and that is not the time of the server', async () => {
+    const running = await proxyBefore(server);
+    const client = await connect(running);
+    await client.query('create temp table t (n int)');
+    const rows = Readable.from(
+      (async function* () {
+        for (let row = 0; row < 3; row += 1) {
+          await setTimeout(53);
+          yield `${row}\n`;
+        }
+      })(),
+    );
+    await pipeline(rows, client.query(copyFrom('copy t from stdin')));
+    await client.end();
+    const session = await only(running);
+    const { time } = session.statements[1]!;
+    // The first pause may begin before the invitation has come.
+    assert.ok(time.client_wait_us >= 2 * 52_000, `${time.client_wait_us} µs of 3 pauses of 53 ms`);
+    assert.equal(time.first_byte_us! + time.client_wait_us + time.streaming_us!, time.duration_us);
+    assert.deepEqual([time.client_stall_us, time.server_stall_us], [0, 0]);
+    assert.equal(session.time.client_wait_us, time.client_wait_us);
+    assert.ok(session.time.idle_us > time.client_wait_us);
   });
 
   it('has a query cancelled by pg_cancel_backend, and another one ended by pg_terminate_backend', async () => {

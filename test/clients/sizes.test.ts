@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { SessionRecord } from '../../src/report/model.ts';
 import { comparison, execution } from '../support/comparison.ts';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
@@ -172,12 +173,34 @@ describe('times', () => {
     assert.ok(quick!.duration_us! < 53_000);
     assert.ok(extended!.duration_us! >= 101_000);
     for (const time of session.statements.map((statement) => statement.time)) {
-      assert.equal(time.first_byte_us! + time.streaming_us!, time.duration_us);
+      assert.equal(time.first_byte_us! + time.client_wait_us + time.streaming_us!, time.duration_us);
       assert.ok(time.started_at >= session.started_at && time.started_at <= session.ended_at!);
     }
     const busy = session.statements.reduce((sum, statement) => sum + statement.time.duration_us!, 0);
     assert.ok(session.time.idle_us + busy <= session.time.duration_us);
     assert.ok(session.time.idle_in_transaction_us <= session.time.idle_us);
     assert.ok(session.time.idle_in_transaction_us > 0);
+  });
+
+  it('client_wait is the client thinking between two fetches from a portal', async () => {
+    const { session } = await compare(async (client) => {
+      await client.query(1, 'begin');
+      const query = c.parse('', 'select generate_series(1, 23)');
+      client.send(2, query, c.bind('p', ''), c.execute('p', 10), c.sync());
+      await client.receive(2, 'Z');
+      await setTimeout(53);
+      client.send(2, c.execute('p', 10), c.sync());
+      await client.receive(2, 'Z');
+      await setTimeout(53);
+      client.send(2, c.execute('p', 10), c.sync());
+      await client.receive(2, 'Z');
+      await client.query(3, 'commit');
+    });
+    const { time, fetches } = session.statements[1]!;
+    assert.equal(fetches, 3);
+    assert.ok(time.client_wait_us >= 2 * 52_000, `${time.client_wait_us} µs`);
+    assert.equal(time.first_byte_us! + time.client_wait_us + time.streaming_us!, time.duration_us);
+    assert.equal(session.time.client_wait_us, time.client_wait_us);
+    assert.ok(session.time.idle_in_transaction_us >= time.client_wait_us);
   });
 });

@@ -165,7 +165,7 @@ describe('to the byte', () => {
     );
   });
 
-  it('books a session whose database does not exist as closed by the server, with its reason', async () => {
+  it('books a session whose database does not exist as one whose log-in failed, with its reason', async () => {
     const running = await proxyBefore(server);
     const client = await CountingClient.open(running);
     client.send('startup', c.startup({ user: 'postgres', database: 'no_such_database' }));
@@ -175,7 +175,7 @@ describe('to the byte', () => {
     const [session] = (await running.settled()).sessions;
     assert.ok(session !== undefined);
     client.assertBooked(session);
-    assert.equal(session.end_reason, 'server_closed');
+    assert.equal(session.end_reason, 'login_failed');
     assert.match(session.end_detail ?? '', /FATAL 3D000/);
   });
 });

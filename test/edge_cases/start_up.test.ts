@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CountingClient, typesOf } from '../support/counting_client.ts';
 import { client as c, message, server as s } from '../support/messages.ts';
-import { connectTo, fakeServer } from '../support/peers.ts';
+import { connectTo, fakeServer, type Peer } from '../support/peers.ts';
 import { untilActive } from '../support/activity.ts';
-import { onlyError, onlySession, testProxy } from '../support/proxies.ts';
+import { onlyError, onlySession, type TestProxy, testProxy } from '../support/proxies.ts';
 import { proxyBefore } from '../support/running_proxy.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { until } from '../support/until.ts';
 import { assertBooked, C, chunksOf, type Line, relay, S } from '../support/story.ts';
 
 const server = await embeddedServer();
@@ -16,6 +17,17 @@ function startupOf(minor: number, parameters: Record<string, string> = {}): Buff
   const packet = c.startup({ user: 'postgres', database: 'postgres', ...parameters });
   packet.writeUInt16BE(minor, 6);
   return packet;
+}
+
+/** A client that has said who it is, and the server that was asked. */
+async function asked(): Promise<{ readonly proxy: TestProxy; readonly alice: Peer; readonly bob: Peer }> {
+  const upstream = await fakeServer();
+  const proxy = await testProxy(upstream.address);
+  const alice = await proxy.connect();
+  alice.send(c.startup());
+  const bob = await upstream.accept();
+  await bob.receive(c.startup().length);
+  return { proxy, alice, bob };
 }
 
 describe('a log-in', () => {
@@ -45,8 +57,65 @@ describe('a log-in', () => {
     assert.equal(onlyError(await alice.receiveAll())['C'], '53300');
     alice.end();
     const session = onlySession(await proxy.settled());
-    assert.equal(session.end_reason, 'server_closed');
-    assert.match(session.end_detail!, /^FATAL 53300/);
+    assert.equal(session.end_reason, 'login_failed');
+    assert.equal(session.end_detail, 'FATAL 53300: it failed');
+  });
+
+  for (const [first, severity, words] of [
+    ['client', 'FATAL', []],
+    ['client', 'ERROR', []],
+    ['server', 'FATAL', []],
+    ['client', 'FATAL', [c.terminate()]],
+  ] as const) {
+    const how = words.length > 0 ? 'takes leave and closes' : 'closes';
+    it(`that fails with ${severity} is login_failed when the ${first} ${how} first`, async () => {
+      const { alice, bob, proxy } = await asked();
+      bob.send(s.error('28P01', severity, 'password authentication failed for user "alice"'));
+      await until(() => alice.receivedBytes > bob.receivedBytes, 'the error');
+      if (first === 'client') alice.send(...words);
+      const [one, other] = first === 'client' ? [alice, bob] : [bob, alice];
+      one.end();
+      await until(() => other.ended, 'the end');
+      other.end();
+      const session = onlySession(await proxy.settled());
+      assert.equal(session.end_reason, 'login_failed');
+      assert.equal(session.end_detail, `${severity} 28P01: password authentication failed for user "alice"`);
+    });
+  }
+
+  for (const [what, bytes, where] of [
+    ['in the middle of a message', message('R', [0, 0, 0, 3]).subarray(0, 5), 'in the middle of a message, '],
+    ['between two messages', message('R', [0, 0, 0, 3]), ''],
+    [
+      'for it is a web server',
+      Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      'in the middle of a message, ',
+    ],
+  ] as const) {
+    it(`that the server breaks off ${what} says so`, async () => {
+      const { alice, bob, proxy } = await asked();
+      bob.send(bytes);
+      bob.end();
+      await alice.receiveAll();
+      alice.end();
+      const session = onlySession(await proxy.settled());
+      assert.equal(session.end_reason, 'server_closed');
+      assert.equal(
+        session.end_detail,
+        `the server closed the connection ${where}before the log-in was complete`,
+      );
+    });
+  }
+
+  it('that the client breaks off, to ask its user for the password, needs no words', async () => {
+    const { alice, bob, proxy } = await asked();
+    bob.send(message('R', [0, 0, 0, 3]));
+    await alice.receive(9);
+    alice.end();
+    await bob.receiveAll();
+    bob.end();
+    const session = onlySession(await proxy.settled());
+    assert.deepEqual([session.end_reason, session.end_detail], ['client_closed', null]);
   });
 });
 

@@ -133,6 +133,36 @@ describe('a close in order', () => {
   });
 });
 
+describe('a server that sends what is not the protocol', () => {
+  const garbage = Buffer.from([0x44, 0xff, 0xff, 0xff, 0xfb, 1, 2, 3]);
+  const detail =
+    'the server sent a message of type "D" with the impossible length -5, and was not read from there on';
+
+  test('while a statement is open, and closes, is aborted', { timeout }, async () => {
+    const { proxy, client: alice, server: bob } = await openSession();
+    alice.send(query);
+    await bob.receive(query.length);
+    bob.send(garbage);
+    bob.end();
+    assert.deepEqual(await alice.receiveAll(), garbage);
+    alice.end();
+    const session = onlySession(await proxy.settled());
+    assert.equal(session.end_reason, 'aborted');
+    assert.equal(session.end_detail, `${detail}; the server closed the connection before all was answered`);
+    assert.equal(statementOf(session).outcome, 'aborted');
+  });
+
+  test('while nothing is owed, and closes, is server_closed', { timeout }, async () => {
+    const { proxy, client: alice, server: bob } = await openSession();
+    bob.send(garbage);
+    bob.end();
+    assert.deepEqual(await alice.receiveAll(), garbage);
+    alice.end();
+    const session = onlySession(await proxy.settled());
+    assert.deepEqual([session.end_reason, session.end_detail], ['server_closed', detail]);
+  });
+});
+
 describe('a FATAL error of the server', () => {
   const fatal = server.error('57P01', 'FATAL');
 
@@ -382,6 +412,7 @@ describe('a client that closes early', () => {
       assert.equal(session.end_reason, 'refused');
       assert.equal(session.wire.client.bytes_in, 0);
       assert.equal(session.server, null);
+      assert.equal(session.time.active_us, 0, 'it was the turn of the client all the time');
     }
     assert.equal(upstream.connections, 0);
   });

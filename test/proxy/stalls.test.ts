@@ -42,6 +42,8 @@ for (const [slow, sender] of [
       const other = slow === 'client' ? 'server_stall_us' : 'client_stall_us';
       assert.ok(open.time[name] >= stalledMs * 1000, `${open.time[name]} µs of a stall of ${stalledMs} ms`);
       assertBalanced(open);
+      const { duration_us, elapsed_us } = statementOf(open).time;
+      assert.ok(duration_us === null && elapsed_us >= open.time[name], `${elapsed_us} µs so far`);
 
       ends[slow].resume();
       await pouring;

@@ -39,6 +39,7 @@ suite('Fingerprint records', () => {
         prepare_us: 0,
         first_byte_us: 2000,
         client_stall_us: 0,
+        client_wait_us: 0,
         server_stall_us: 0,
         duration_us: spread(2000),
         R_bytes: spread(17),

@@ -89,10 +89,12 @@ export function statement(fields: Partial<StatementRecord> = {}): StatementRecor
     time: {
       started_at: '2013-10-15T08:00:01.000Z',
       duration_us: 850,
+      elapsed_us: 850,
       first_byte_us: 800,
       streaming_us: 50,
       client_stall_us: 0,
       server_stall_us: 0,
+      client_wait_us: 0,
     },
     ...fields,
   };
@@ -156,10 +158,12 @@ export function session(
     kernel: notCounted(),
     time: {
       duration_us: 9_000_000,
+      active_us: 5_000_000,
       idle_us: 4_000_000,
       idle_in_transaction_us: 0,
       client_stall_us: 0,
       server_stall_us: 0,
+      client_wait_us: 0,
     },
     statement_count: statements.length + dropped.statements,
     statements,
@@ -295,10 +299,12 @@ export function sample(): ReportRecord {
     time: {
       started_at: '2013-10-15T08:00:02.000Z',
       duration_us: 4_196_000,
+      elapsed_us: 4_196_000,
       first_byte_us: 1200,
       streaming_us: 4_194_800,
       client_stall_us: 3_900_000,
       server_stall_us: 0,
+      client_wait_us: 0,
     },
   });
   const several = statement({
@@ -354,10 +360,12 @@ export function sample(): ReportRecord {
     time: {
       started_at: '2013-10-15T08:00:07.000Z',
       duration_us: null,
+      elapsed_us: 3_000_000,
       first_byte_us: 900,
       streaming_us: null,
       client_stall_us: 0,
       server_stall_us: 2_050_000,
+      client_wait_us: 310_000,
     },
   });
   const second = session(
@@ -380,6 +388,7 @@ export function sample(): ReportRecord {
     { startup: STARTUP, opaque: account(flow(3, 0, 0, 0), flow()) },
   );
   second.time.server_stall_us = 2_050_000;
+  second.time.client_wait_us = 310_000;
 
   const refused = session(
     {
@@ -427,6 +436,7 @@ export function sample(): ReportRecord {
         first_byte_us: 800,
         client_stall_us: 0,
         server_stall_us: 0,
+        client_wait_us: 0,
         duration_us: { p50: 850, p95: 850, p99: 850, max: 850 },
         R_bytes: { p50: 14, p95: 14, p99: 14, max: 14 },
         S_bytes: { p50: 66, p95: 66, p99: 66, max: 66 },
@@ -481,6 +491,7 @@ export function sample(): ReportRecord {
         via: { address: '172.16.3.7', port: 40001 },
         requested_at: '2013-10-15T08:00:04.000Z',
         delivered_at: '2013-10-15T08:00:04.023Z',
+        delivery_us: 23_000,
         outcome: 'cancelled',
         effect_us: 1211,
         bytes_after: 113,
@@ -496,6 +507,7 @@ export function sample(): ReportRecord {
         via: null,
         requested_at: '2013-10-15T08:00:05.000Z',
         delivered_at: null,
+        delivery_us: null,
         outcome: 'no_effect',
         effect_us: null,
         bytes_after: 4_194_304,
@@ -511,6 +523,7 @@ export function sample(): ReportRecord {
         via: null,
         requested_at: '2013-10-15T08:00:05.500Z',
         delivered_at: '2013-10-15T08:00:05.507Z',
+        delivery_us: 7000,
         outcome: 'no_effect',
         effect_us: null,
         bytes_after: 0,

@@ -5,7 +5,8 @@ import { END_LINE, renderText } from '../../src/report/text.ts';
 import { TABLE_WIDTH } from '../../src/report/table.ts';
 import { assertGolden } from '../golden.ts';
 import { strictLines } from './lines.ts';
-import { report, sample, session, statement } from './sample.ts';
+import type { SessionRecord, StatementRecord } from '../../src/report/model.ts';
+import { flow, report, sample, session, statement } from './sample.ts';
 
 const render = (...args: Parameters<typeof renderText>): string => [...renderText(...args)].join('');
 
@@ -59,6 +60,53 @@ describe('the text report', () => {
       table.every((line) => Array.from(line).length <= TABLE_WIDTH),
       table.join('\n'),
     );
+  });
+
+  it('puts equal statements of a session on one line, added up', () => {
+    const fetch = (seq: number, fields: Partial<StatementRecord> = {}): StatementRecord =>
+      statement({ seq, query: 'fetch 100 from c', query_bytes: 16, rows: 100, S: flow(1000), ...fields });
+    const many = Array.from({ length: 23 }, (_, at) => fetch(at + 2));
+    const failed = fetch(30, { outcome: 'error', rows: null, S: flow(90) });
+    const declare = statement({ seq: 1, query: 'declare c cursor for t', S: flow(20) });
+    const sessions = [
+      session({ statements: [declare, ...many, failed] }),
+      session({ id: 2, statements: [fetch(7)] }),
+    ];
+    const lines = render(report(sessions)).split('\n');
+    const from = lines.indexOf('statements, equal ones of a session on one line, by bytes (4)');
+    assert.deepEqual(
+      lines.slice(from + 1, from + 6).map((line) => line.trim().split(/ +/).slice(0, 8).join(' ')),
+      [
+        'session seq times kind outcome rows R S',
+        '1 2 23 query ok 2300 322B 22KiB',
+        '2 7 1 query ok 100 14B 1.0KiB',
+        '1 30 1 query error - 14B 90B',
+        '1 1 1 query ok 1 14B 20B',
+      ],
+    );
+    assert.match(lines[from + 2]!, / 20ms +0 +0 +0 fetch 100 from c$/);
+  });
+
+  it('leaves the kernel out when nobody asked it', () => {
+    const header = (text: string): string =>
+      text.split('\n').find((line) => line.startsWith('session client'))!;
+    assert.match(header(render(sample())), / books +kernel$/);
+    const { kernel: _, ...rest } = sample();
+    assert.match(header(render({ ...rest, kernel: null })), / books$/);
+  });
+
+  it('names the door of a session where it is not that of the one above', () => {
+    const through = (listener: string): SessionRecord => session({ listener });
+    const lines = render(report([through('a:1'), through('a:1'), through('b:2'), through('a:1')])).split(
+      '\n',
+    );
+    const doors = lines.filter((line) => line.includes('through '));
+    assert.deepEqual(
+      doors.map((line) => line.trim()),
+      ['through a:1 to db1:1921', 'through b:2 to db1:1921', 'through a:1 to db1:1921'],
+    );
+    const same = render(report([through('a:1'), through('a:1')]));
+    assert.ok(!same.includes('through '), 'there is one only');
   });
 
   it('lets no name or query forge a line', () => {

@@ -244,8 +244,41 @@ describe('a cancel request', () => {
     for (let at = 0; at < 10; at += 1) ledger.enter(FROM_ALICE, { kind: 'nobody' }, at);
     assert.deepEqual(
       ledger.list().map(({ requestedAt }) => requestedAt),
-      [0, 1, 2],
+      [7, 8, 9],
     );
     assert.equal(ledger.dropped, 7);
+  });
+
+  it('is not pushed out by any number of requests with keys that nobody has', () => {
+    const story = new Story();
+    const keys = (count: number, from: number): void => {
+      for (let at = 0; at < count; at += 1)
+        story.ledger.enter(FROM_ALICE, { kind: 'nobody' }, from + at / 1000);
+    };
+    keys(1009, 20);
+    story.clientSends(30, client.query('select pg_sleep(60)'));
+    story.cancel(40);
+    keys(1009, 50);
+    story.serverSends(60, server.error('57014'), server.ready());
+    const listed = story.ledger.list();
+    assert.equal(listed.length, 23);
+    assert.deepEqual(tell(listed[0]!).slice(0, 4), [7, 1, 'cancelled', 20]);
+    assert.ok(
+      listed.slice(1).every(({ requestedAt }) => requestedAt > 50.9),
+      'the latest',
+    );
+    assert.equal(story.ledger.dropped, 2 * 1009 + 1 - 23);
+  });
+
+  it('that is the latest of too many for statements is kept, and what is dropped is not waited for', () => {
+    const story = new Story();
+    story.clientSends(30, client.query('select pg_sleep(60)'));
+    const cancels = Array.from({ length: 50 }, (_, at) => story.cancel(40 + at));
+    story.ledger.enter(FROM_ALICE, { kind: 'nobody' }, 95);
+    story.serverSends(100, server.error('57014'), server.ready());
+    assert.deepEqual(story.ledger.list(), cancels.slice(-23));
+    assert.ok(story.ledger.list().every(({ outcome }) => outcome === 'cancelled'));
+    assert.equal(story.ledger.dropped, 51 - 23);
+    assert.notEqual(cancels[0]!.awaits, null, 'the ledger has let go of it');
   });
 });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Account } from '../../src/session/account.ts';
 import { Expectation, ExpectationQueue } from '../../src/session/expectation_queue.ts';
 
-const KINDS = Object.values(Expectation);
+const KINDS = Object.values(Expectation).filter((kind) => kind !== Expectation.Swallowed);
 
 describe('the expectation queue', () => {
   it('gives back in order what was pushed, whatever the order of pushes and shifts', () => {
@@ -30,6 +30,17 @@ describe('the expectation queue', () => {
         }
       }),
     );
+  });
+
+  it('has no head that will not be answered', () => {
+    const queue = new ExpectationQueue();
+    const owner = new Account();
+    for (let position = 0; position < 5; position += 1) queue.push(Expectation.Sync, owner);
+    for (const position of [1, 2, 4]) queue.swallow(position);
+    queue.shift();
+    assert.deepEqual([queue.head, queue.kindAt(queue.head)], [3, Expectation.Sync]);
+    queue.shift();
+    assert.ok(queue.empty);
   });
 
   it('grows with its head in the middle', () => {
