@@ -4,7 +4,7 @@ import type { AttachRecord, DetachRecord } from './records.ts';
 const TOTALS_ONLY: ReadonlySet<string> = new Set(['ss']);
 
 /** Events of calls that the kernel may not tell: what it tells later stands at offsets that are too small then. */
-const WITHOUT_HOLES: ReadonlySet<string> = new Set(['fentry', 'kprobes']);
+const WITHOUT_HOLES: ReadonlySet<string> = new Set(['tracepoints', 'fentry', 'kprobes']);
 
 /** One helper from its attach to its detach. */
 export class Helper {

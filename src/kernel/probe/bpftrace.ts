@@ -117,9 +117,8 @@ export class BpftraceProducer implements Producer {
     return this.#flushing;
   }
 
-  /** Of which sockets they were nobody knows. Tracepoints miss none. */
+  /** Of which sockets they were nobody knows. */
   #tellMissed(): void {
-    if (this.events === 'tracepoints') return;
     const count = missedCalls(this.#process.pid) - this.#missed;
     if (count <= 0) return;
     this.#missed += count;
