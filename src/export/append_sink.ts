@@ -8,6 +8,9 @@ const MODE = 0o600;
 
 const FLAGS = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | NON_BLOCKING;
 
+/** Characters that are written at once: as many as lines may gather in one turn of a busy event loop. */
+const BATCH = 1024 * 1024;
+
 const LINE_FEED = 0x0a;
 
 /** A file of lines that is appended to; what is written begins on a line of its own, whatever was left behind. */
@@ -27,6 +30,7 @@ export async function openAppendSink(path: string): Promise<AppendSink> {
   const turns = new Turns();
   let file: OpenFile | null = await openFile(path);
   let stale = false;
+  let written = 0;
 
   const current = async (): Promise<OpenFile> => {
     if (stale) {
@@ -40,12 +44,19 @@ export async function openAppendSink(path: string): Promise<AppendSink> {
   };
 
   return {
+    get written() {
+      return written;
+    },
     write: (pieces) =>
       turns.next(async () => {
         const target = await current();
-        const write = (bytes: Buffer): Promise<{ bytesWritten: number }> => append(target, bytes);
+        const write = async (bytes: Buffer): Promise<{ bytesWritten: number }> => {
+          const { bytesWritten } = await append(target, bytes);
+          written += bytesWritten;
+          return { bytesWritten };
+        };
         if (target.torn) await writeFully(write, '\n');
-        for (const batch of batches(pieces)) await writeFully(write, batch);
+        for (const batch of batches(pieces, BATCH)) await writeFully(write, batch);
       }),
     reopen: () => {
       stale = true;

@@ -13,7 +13,17 @@ export class LiveOutput {
   readonly #writer: LineWriter;
 
   constructor(sink: Sink, log: Logger) {
-    this.#writer = new LineWriter(sink, 'live output', log);
+    this.#writer = new LineWriter(sink, { name: 'live output', log });
+  }
+
+  /** Lines that are neither written nor dropped yet. */
+  get waiting(): number {
+    return this.#writer.waiting;
+  }
+
+  /** Bytes that have been written. */
+  get written(): number {
+    return this.#writer.written;
   }
 
   /** Prints a statement whose figures are final. */

@@ -21,7 +21,7 @@ export class StatementLog {
   readonly #file: AppendSink | null;
 
   private constructor(sink: Sink, file: AppendSink | null, log: Logger) {
-    this.#writer = new LineWriter(sink, 'statement log', log);
+    this.#writer = new LineWriter(sink, { name: 'statement log', log });
     this.#file = file;
   }
 
@@ -38,6 +38,16 @@ export class StatementLog {
   /** Lines that were not written. */
   get dropped(): number {
     return this.#writer.dropped;
+  }
+
+  /** Lines that are neither written nor dropped yet. */
+  get waiting(): number {
+    return this.#writer.waiting;
+  }
+
+  /** Bytes that have been written. */
+  get written(): number {
+    return this.#writer.written;
   }
 
   /** Enters a statement whose figures are final. */

@@ -7,23 +7,46 @@ const STDOUT = 1;
 
 const writeAt = promisify(write);
 
+export interface StdoutSink extends Sink {
+  /** Gives up what waits for a reader that has stopped reading, so that the process can end. */
+  abandon(): void;
+}
+
 /**
  * Standard output as a sink that never holds up the event loop. Node writes to a pipe in the background, but to a
  * terminal at once: a terminal paused with Ctrl-S would stop every session. So all but pipes are written by a thread.
  */
-export function stdoutSink(): Sink {
+export function stdoutSink(): StdoutSink {
   const turns = new Turns();
   const { stdout } = process;
   const isPipe = !stdout.isTTY && !isFile();
   // Each write reports its own error; unheard, the event would end the process.
   if (isPipe) stdout.on('error', () => undefined);
-  const writeBatch = isPipe ? throughStream : throughThread;
+  let written = 0;
+  const writeBatch = async (batch: string): Promise<void> => {
+    if (isPipe) {
+      await throughStream(batch);
+      written += Buffer.byteLength(batch);
+    } else {
+      await writeFully(async (bytes) => {
+        const result = await writeAt(STDOUT, bytes, 0, bytes.length, null);
+        written += result.bytesWritten;
+        return result;
+      }, batch);
+    }
+  };
   return {
+    get written() {
+      return written;
+    },
     write: (pieces) =>
       turns.next(async () => {
         for (const batch of batches(pieces)) await writeBatch(batch);
       }),
     close: () => turns.next(() => Promise.resolve()),
+    abandon: () => {
+      if (isPipe) stdout.destroy();
+    },
   };
 }
 
@@ -36,8 +59,4 @@ function throughStream(batch: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(batch, (error) => (error ? reject(error) : resolve()));
   });
-}
-
-function throughThread(batch: string): Promise<void> {
-  return writeFully((bytes) => writeAt(STDOUT, bytes, 0, bytes.length, null), batch);
 }

@@ -126,7 +126,7 @@ async function openWitness(path: string | null, proxy: Proxy, log: Logger): Prom
 
 async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): Promise<Outputs> {
   const target = settings['statement-log'];
-  const trace = settings.trace === null ? null : Trace.open(settings.trace, log);
+  const trace = settings.trace === null ? null : await Trace.open(settings.trace, log);
   const statementLog =
     target === null
       ? null

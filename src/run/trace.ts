@@ -3,6 +3,7 @@ import { TraceFile } from '../export/trace_file.ts';
 import type { Tap } from '../proxy/options.ts';
 import type { Session } from '../session/session.ts';
 import { Tracer } from '../wire/trace/tracer.ts';
+import { describeError } from './describe_error.ts';
 
 /** A trace of all sessions in one file. */
 export class Trace {
@@ -12,9 +13,13 @@ export class Trace {
     this.#file = file;
   }
 
-  /** @throws {TraceFileError} when the file cannot be opened */
-  static open(path: string, log: Logger): Trace {
-    return new Trace(TraceFile.open(path, { log }));
+  /** @throws {Error} when the file cannot be opened */
+  static async open(path: string, log: Logger): Promise<Trace> {
+    try {
+      return new Trace(await TraceFile.open(path, log));
+    } catch (cause) {
+      throw new Error(`cannot open the trace file: ${describeError(cause)}`, { cause });
+    }
   }
 
   tap(session: Session): Tap {

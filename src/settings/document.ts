@@ -108,8 +108,8 @@ Report files and statement logs are readable by their owner only when pgnetflow 
 report that replaces a file keeps that file's mode. A report is written beside its file and renamed over it, so a reader
 finds the old report or the new one. If it cannot be written, it goes to standard output and the exit status is 1.
 
-A statement log is appended to, and always begins on a line of its own: half a line that a killed process or a full
-disk has left stays what it is, and spoils no other.
+Statement log and trace are appended to, and always begin on a line of their own: half a line that a killed process or a
+full disk has left stays what it is, and spoils no other.
 
 ## Signals
 
