@@ -60,9 +60,14 @@ export class LineWriter {
     return this.#dropped;
   }
 
-  /** Lines that are neither written nor dropped yet. */
-  get waiting(): number {
-    return this.#waiting;
+  /** What the log calls it. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Lines that are not written, but for those that the log has told of. */
+  get missing(): number {
+    return this.#dropped - this.#droppedTold + this.#waiting;
   }
 
   /** Bytes that have been written: those of one that goes on become more, however slow it is. */

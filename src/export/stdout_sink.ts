@@ -7,16 +7,11 @@ const STDOUT = 1;
 
 const writeAt = promisify(write);
 
-export interface StdoutSink extends Sink {
-  /** Gives up what waits for a reader that has stopped reading, so that the process can end. */
-  abandon(): void;
-}
-
 /**
  * Standard output as a sink that never holds up the event loop. Node writes to a pipe in the background, but to a
  * terminal at once: a terminal paused with Ctrl-S would stop every session. So all but pipes are written by a thread.
  */
-export function stdoutSink(): StdoutSink {
+export function stdoutSink(): Sink {
   const turns = new Turns();
   const { stdout } = process;
   const isPipe = !stdout.isTTY && !isFile();
@@ -44,9 +39,6 @@ export function stdoutSink(): StdoutSink {
         for (const batch of batches(pieces)) await writeBatch(batch);
       }),
     close: () => turns.next(() => Promise.resolve()),
-    abandon: () => {
-      if (isPipe) stdout.destroy();
-    },
   };
 }
 

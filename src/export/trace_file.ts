@@ -11,11 +11,11 @@ const MAX_WAITING = 16 * 1024 * 1024;
  */
 export class TraceFile {
   readonly #file: AppendSink;
-  readonly #writer: LineWriter;
+  readonly writer: LineWriter;
 
   constructor(file: AppendSink, log: Logger, maxWaiting = MAX_WAITING) {
     this.#file = file;
-    this.#writer = new LineWriter(file, { name: 'trace', log, maxWaiting, gap });
+    this.writer = new LineWriter(file, { name: 'trace', log, maxWaiting, gap });
   }
 
   /** Appends to a file, which is created when it is missing; rejects when it cannot be opened. */
@@ -25,22 +25,12 @@ export class TraceFile {
 
   /** Lines that were not written. */
   get dropped(): number {
-    return this.#writer.dropped;
-  }
-
-  /** Lines that are neither written nor dropped yet. */
-  get waiting(): number {
-    return this.#writer.waiting;
-  }
-
-  /** Bytes that have been written. */
-  get written(): number {
-    return this.#writer.written;
+    return this.writer.dropped;
   }
 
   /** Appends one line, given without its line end. Never throws. */
   write(line: string): void {
-    this.#writer.write(`${line}\n`);
+    this.writer.write(`${line}\n`);
   }
 
   /** Opens the file anew: call it when the file was moved away. */
@@ -49,7 +39,7 @@ export class TraceFile {
   }
 
   close(): Promise<void> {
-    return this.#writer.close();
+    return this.writer.close();
   }
 }
 

@@ -43,7 +43,7 @@ export async function writeReport(
   report: ReportRecord,
   format: ReportFormat,
   file: string | null,
-  stdout: Sink,
+  stdout: Pick<Sink, 'write'>,
 ): Promise<void> {
   if (format === 'none') return;
   const render = RENDERERS[format];

@@ -2,23 +2,27 @@ export interface SignalActions {
   readonly dump: () => void;
   /** What SIGHUP does; null: the same as SIGTERM. */
   readonly hangUp: (() => void) | null;
+  /** What a second SIGINT or SIGTERM does; null: it ends the process at once, as a third one always does. */
+  readonly again?: (() => void) | null;
 }
 
 /**
- * SIGINT and SIGTERM ask for the end, a second one ends the process at once with status 1. SIGUSR1 asks for a dump.
+ * SIGINT and SIGTERM ask for the end, further ones are in a hurry: the process ends with status 1. SIGUSR1 asks for a
+ * dump.
  */
 export class Signals {
   readonly #listeners: [NodeJS.Signals, () => void][] = [];
 
   /** Resolves with the signal that asks for the end. */
-  stopRequested({ dump, hangUp }: SignalActions): Promise<NodeJS.Signals> {
+  stopRequested({ dump, hangUp, again = null }: SignalActions): Promise<NodeJS.Signals> {
     this.#on('SIGUSR1', dump);
     return new Promise((resolve) => {
-      let asked = false;
+      let asked = 0;
       const stop = (signal: NodeJS.Signals): void => {
-        if (asked) process.exit(1);
-        asked = true;
-        resolve(signal);
+        asked += 1;
+        if (asked === 1) resolve(signal);
+        else if (asked === 2 && again !== null) again();
+        else process.exit(1);
       };
       this.#on('SIGINT', () => stop('SIGINT'));
       this.#on('SIGTERM', () => stop('SIGTERM'));

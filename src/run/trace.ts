@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { LineWriter } from '../export/line_writer.ts';
 import { TraceFile } from '../export/trace_file.ts';
 import type { Tap } from '../proxy/options.ts';
 import type { Session } from '../session/session.ts';
@@ -30,7 +31,12 @@ export class Trace {
     });
   }
 
-  close(): Promise<void> {
-    return this.#file.close();
+  get writer(): LineWriter {
+    return this.#file.writer;
+  }
+
+  /** Opens the file anew: call it when the file was moved away. */
+  reopen(): void {
+    this.#file.reopen();
   }
 }

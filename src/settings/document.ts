@@ -115,10 +115,15 @@ full disk has left stays what it is, and spoils no other.
 
 | signal | effect |
 | --- | --- |
-| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, end with status 0 |
-| a second one | end at once with status 1 |
+| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, then what still waits for the other outputs, end with status 0 |
+| a second one | end with status 1 as soon as the report is written: wait neither for the kernel helper nor for other outputs, and for whoever reads the report no more than 2 seconds |
+| a third one | end at once with status 1 |
 | SIGUSR1 | write the report and go on |
 | SIGHUP | reopen the statement log, read certificates and keys again (new ones that cannot be used leave the old in place); with none of these files, the same as SIGTERM |
+
+At the end the report comes first, on standard output behind what waits for that already. An output that then takes
+nothing for 3 seconds (a pipe whose reader has stopped) is given up; how much of it is lost is said on standard error, and
+the exit status is 1. The report itself is waited for.
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.
 `;

@@ -49,10 +49,10 @@ describe('a writer of lines', () => {
     for (const line of ['1\n', '2\n']) writer.write(line);
     await turn();
     for (const line of ['3\n', '4\n']) writer.write(line);
-    assert.equal(writer.waiting, 4);
+    assert.equal(writer.missing, 4);
     await sink.take();
     await sink.take();
-    assert.equal(writer.waiting, 0);
+    assert.equal(writer.missing, 0);
     writer.write('5\n');
     const closed = writer.close();
     writer.write('too late\n');
