@@ -20,6 +20,7 @@ import { END_LINE } from '../../src/report/text.ts';
 import { Command, knock } from '../support/command.ts';
 import { ScriptedHelper } from '../support/scripted_helper.ts';
 import { embeddedServer } from '../support/servers.ts';
+import { OnTerminal, terminalMissing } from '../support/terminal.ts';
 
 const server = await embeddedServer();
 const folder = mkdtempSync(path.join(tmpdir(), 'pgnetflow-'));
@@ -90,6 +91,17 @@ describe('a proxy with an output that nobody reads any more', () => {
     } finally {
       closeSync(reader);
     }
+  });
+
+  it('ends when that is a terminal', { skip: terminalMissing }, async () => {
+    const file = path.join(folder, 'terminal.json');
+    const args = [...PROXY, '--live', '--report', 'json', '--report-file', file];
+    const proxy = await OnTerminal.start(args, path.join(folder, 'terminal.stderr'));
+    await query(proxy.port);
+    proxy.signal('SIGTERM');
+    await proxy.ended();
+    assert.equal(reportIn(file).sessions.length, 1);
+    assert.ok(entriesLost(proxy.stderr, 'live output') > 0);
   });
 
   it('does not wait for a stuck output on a second signal, but has written its report', async () => {
