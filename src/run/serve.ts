@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import type { Logger } from 'pino';
 import { type Sink, Turns } from '../export/sink.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
@@ -49,6 +50,8 @@ async function run(
   log: Logger,
   signals: Signals,
 ): Promise<void> {
+  // Once it has gone, nobody can tell any more.
+  const hasTerminal = isatty(0) || isatty(2);
   checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const stdout = stdoutSink();
@@ -84,14 +87,16 @@ async function run(
   const stopped = signals.stopRequested({
     dump: () => void dumpNow(),
     again: () => hurry(),
-    // Without a file to reopen or to read again, the terminal has gone: end as on SIGTERM.
     hangUp:
-      !outputs.reopenable && !listeners.some(({ tls }) => tls.any)
-        ? null
-        : () => {
+      outputs.reopenable || listeners.some(({ tls }) => tls.any)
+        ? () => {
             outputs.reopen();
             for (const { tls } of listeners) tls.reload(log);
-          },
+          }
+        : hasTerminal
+          ? null
+          : () =>
+              log.info('SIGHUP is ignored: there is no file to reopen, and no terminal that could be gone'),
   });
   for (const { listens, upstream } of proxy.pairs) {
     const where = listens.map(formatAddress).join(', ');

@@ -119,7 +119,7 @@ full disk has left stays what it is, and spoils no other.
 | a second one | end with status 1 as soon as the report is written: wait neither for the kernel helper nor for other outputs, and for whoever reads the report no more than 2 seconds |
 | a third one | end at once with status 1 |
 | SIGUSR1 | write the report and go on |
-| SIGHUP | reopen the statement log, read certificates and keys again (new ones that cannot be used leave the old in place); with none of these files, the same as SIGTERM |
+| SIGHUP | reopen the statement log and the trace, read certificates and keys again (new ones that cannot be used leave the old in place). With none of these files: the same as SIGTERM if standard input or standard error was a terminal at the start, for that has gone; otherwise nothing but a line in the log |
 
 At the end the report comes first, on standard output behind what waits for that already. An output that then takes
 nothing for 3 seconds (a pipe whose reader has stopped) is given up; how much of it is lost is said on standard error, and

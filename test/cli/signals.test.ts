@@ -9,6 +9,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  renameSync,
   rmdirSync,
   rmSync,
 } from 'node:fs';
@@ -17,6 +18,8 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { END_LINE } from '../../src/report/text.ts';
 import { Command, knock } from '../support/command.ts';
+import { OnTerminal, terminalMissing } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'pgnetflow-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -30,7 +33,7 @@ async function started(...args: string[]): Promise<{ command: Command; port: num
 }
 
 describe('the proxy', () => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     it(`writes its report to standard output and ends well on ${signal}`, async () => {
       const { command, port } = await started();
       await knock(port);
@@ -42,6 +45,40 @@ describe('the proxy', () => {
       assert.equal(stderr, `pgnetflow listens on 127.0.0.1:${port} and forwards to 127.0.0.1:1\n`);
     });
   }
+
+  it('ignores SIGHUP when it has neither a file to reopen nor a terminal', async () => {
+    const command = new Command(['proxy', '--upstream', '127.0.0.1:1', '--listen', ':0', '--report', 'none']);
+    await command.listening();
+    command.kill('SIGHUP');
+    await command.until('stderr', /SIGHUP is ignored: there is no file to reopen/);
+    command.kill('SIGTERM');
+    assert.equal((await command.finished()).status, 0);
+  });
+
+  it('writes its report and ends when its terminal has gone', { skip: terminalMissing }, async () => {
+    const file = path.join(folder, 'hangup.json');
+    const args = [...PROXY, '--report', 'json', '--report-file', file];
+    const proxy = await OnTerminal.start(args, path.join(folder, 'hangup.stderr'));
+    await knock(proxy.port);
+    proxy.hangUp();
+    await proxy.ended();
+    assert.equal(JSON.parse(readFileSync(file, 'utf8')).sessions.length, 1);
+  });
+
+  it('goes on with its trace in a new file on SIGHUP', async () => {
+    const file = path.join(folder, 'trace');
+    const { command, port } = await started('--trace', file, '--report', 'none');
+    await knock(port);
+    await until(() => readFileSync(file, 'utf8').includes('\t1\tF\t'), 'the first session');
+    renameSync(file, `${file}.1`);
+    command.kill('SIGHUP');
+    await until(() => existsSync(file), 'the new file');
+    await knock(port);
+    await until(() => readFileSync(file, 'utf8').includes('\t2\tF\t'), 'the second session');
+    command.kill('SIGTERM');
+    assert.equal((await command.finished()).status, 0);
+    assert.ok(!readFileSync(`${file}.1`, 'utf8').includes('\t2\tF\t'));
+  });
 
   it('dumps on SIGUSR1 and goes on, to the file when there is one', async () => {
     const file = path.join(folder, 'dump.json');
