@@ -1,3 +1,5 @@
+import { onDumpSignal } from './dump_signal.ts';
+
 export interface SignalActions {
   readonly dump: () => void;
   /** What SIGHUP does; null: the same as SIGTERM. */
@@ -8,14 +10,14 @@ export interface SignalActions {
 
 /**
  * SIGINT and SIGTERM ask for the end, further ones are in a hurry: the process ends with status 1. SIGUSR1 asks for a
- * dump.
+ * dump, even if it has come before this.
  */
 export class Signals {
   readonly #listeners: [NodeJS.Signals, () => void][] = [];
 
   /** Resolves with the signal that asks for the end. */
   stopRequested({ dump, hangUp, again = null }: SignalActions): Promise<NodeJS.Signals> {
-    this.#on('SIGUSR1', dump);
+    onDumpSignal(dump);
     return new Promise((resolve) => {
       let asked = 0;
       const stop = (signal: NodeJS.Signals): void => {
@@ -31,6 +33,7 @@ export class Signals {
   }
 
   release(): void {
+    onDumpSignal(null);
     for (const [signal, listener] of this.#listeners) process.off(signal, listener);
   }
 

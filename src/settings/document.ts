@@ -118,7 +118,7 @@ full disk has left stays what it is, and spoils no other.
 | SIGINT, SIGTERM | stop, write the report with the sessions that are still open, then what still waits for the other outputs, end with status 0 |
 | a second one | end with status 1 as soon as the report is written: wait neither for the kernel helper nor for other outputs, and for whoever reads the report no more than 2 seconds |
 | a third one | end at once with status 1 |
-| SIGUSR1 | write the report and go on |
+| SIGUSR1 | write the report and go on; one that comes during the start is answered as soon as the proxy listens |
 | SIGHUP | reopen the statement log and the trace, read certificates and keys again (new ones that cannot be used leave the old in place). With none of these files: the same as SIGTERM if standard input or standard error was a terminal at the start, for that has gone; otherwise nothing but a line in the log |
 
 At the end the report comes first, on standard output behind what waits for that already. An output that then takes

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   constants,
@@ -13,7 +14,8 @@ import {
   rmdirSync,
   rmSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { connect } from 'node:net';
+import { constants as system, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { END_LINE } from '../../src/report/text.ts';
@@ -101,6 +103,38 @@ describe('the proxy', () => {
     assert.ok(!stderr.includes('Debugger'));
   });
 
+  it(
+    'takes SIGUSR1 from the first moment on: for a report, and not for Node’s debugger',
+    { skip: process.platform === 'linux' ? false : 'no /proc here' },
+    async () => {
+      const args = ['proxy', '--upstream', '127.0.0.1:1', '--listen', ':0', '--report', 'csv'];
+      // A debugger on a port of its own: any other may be taken.
+      const command = new Command(args, { NODE_OPTIONS: '--inspect-port=0' });
+      await until(() => catchesUsr1(command.process.pid!), 'Node to take SIGUSR1');
+      while (!command.stderr.includes('pgnetflow listens on ')) {
+        command.kill('SIGUSR1');
+        await new Promise(setImmediate);
+      }
+      await command.until('stdout', /^session,.*\r\n/);
+      for (const [, port] of command.stderr.matchAll(/Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//g))
+        await assert.rejects(once(connect(Number(port), '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' });
+      command.kill('SIGTERM');
+      assert.equal((await command.finished()).status, 0);
+    },
+  );
+
+  it('leaves alone a debugger that was asked for', async () => {
+    const args = ['proxy', '--upstream', '127.0.0.1:1', '--listen', ':0', '--report', 'none'];
+    const command = new Command(args, { NODE_OPTIONS: '--inspect=127.0.0.1:0' });
+    await command.listening();
+    const [, port] = await command.until('stderr', /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//);
+    const socket = connect(Number(port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.destroy();
+    command.kill('SIGTERM');
+    assert.equal((await command.finished()).status, 0);
+  });
+
   it('dumps on SIGUSR1 to standard output when there is no file', async () => {
     const { command } = await started('--report', 'csv');
     command.kill('SIGUSR1');
@@ -172,6 +206,12 @@ describe('the proxy', () => {
     }
   });
 });
+
+/** It would not end the process any more. */
+function catchesUsr1(pid: number): boolean {
+  const [, caught] = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return (BigInt(`0x${caught}`) & (1n << BigInt(system.signals.SIGUSR1 - 1))) !== 0n;
+}
 
 /** 0 while nobody writes, or nothing has been written. */
 function readOrNothing(fd: number, into: Buffer): number {
