@@ -52,7 +52,7 @@ async function run(
 ): Promise<void> {
   // Once it has gone, nobody can tell any more.
   const hasTerminal = isatty(0) || isatty(2);
-  checkReportFile(settings['report-file']);
+  await checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const stdout = stdoutSink();
   const outputs = await Outputs.open(settings, stdout, log);

@@ -105,8 +105,9 @@ mix them and names the way out. When nobody reads standard output any more, sess
 printed is counted in the log.
 
 Report files and statement logs are readable by their owner only when pgnetflow makes them, for SQL texts hold data; a
-report that replaces a file keeps that file's mode. A report is written beside its file and renamed over it, so a reader
-finds the old report or the new one. If it cannot be written, it goes to standard output and the exit status is 1.
+report that replaces a file keeps that file's mode, and its owner and group as far as the user may give files away. A
+report is written beside its file and renamed over it, so a reader finds the old report or the new one. Symbolic links are
+followed, and a FIFO or device is written to directly. If it cannot be written, it goes to standard output and the exit status is 1.
 
 Statement log and trace are appended to, and always begin on a line of their own: half a line that a killed process or a
 full disk has left stays what it is, and spoils no other.

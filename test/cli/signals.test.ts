@@ -162,19 +162,27 @@ describe('the proxy', () => {
     assert.ok(stdout.startsWith(END_LINE));
     assert.match(
       stderr,
-      /\npgnetflow: cannot write the report to [^\n]*ENOENT[^\n]*; it went to standard output\n$/,
+      /\npgnetflow: cannot write the report to \S+ \(there is no directory [^\n]*\); it went to standard output\n$/,
     );
   });
 
-  it('does not start when its report could not be written', async () => {
-    const command = new Command([...PROXY, '--report-file', path.join(folder, 'none', 'report.txt')]);
-    const { status, stdout, stderr } = await command.finished();
-    assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
-    assert.match(
-      stderr,
-      /^pgnetflow: cannot write the report to [^\n]*: no file can be made in [^\n]*none\n$/,
-    );
-  });
+  for (const [what, file, problem] of [
+    [
+      'there is no directory',
+      path.join(folder, 'none', 'report'),
+      /there is no directory \S+none; make it, or /,
+    ],
+    ['it is a directory', folder, /it is a directory; name a file in it/],
+    ['it is in a file', path.join(import.meta.filename, 'report'), /\S+ is no directory; name another file/],
+  ] as const) {
+    it(`does not start when its report could not be written, for ${what}`, async () => {
+      const command = new Command([...PROXY, '--report-file', file]);
+      const { status, stdout, stderr } = await command.finished();
+      assert.deepEqual({ status, stdout }, { status: 1, stdout: '' });
+      assert.match(stderr, /^pgnetflow: cannot write the report to [^\n]+\n$/);
+      assert.match(stderr, problem);
+    });
+  }
 
   it('says in one line that nobody reads its report', async () => {
     const { command } = await started();
