@@ -8,7 +8,7 @@ import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { closeInTime } from './close_in_time.ts';
-import { describeError } from './describe_error.ts';
+import { unwritable } from './output_file.ts';
 import { Trace } from './trace.ts';
 
 /** What was to be written is lost. */
@@ -107,6 +107,6 @@ async function openStatementLog(path: string, log: Logger): Promise<StatementLog
   try {
     return await StatementLog.toFile(path, log);
   } catch (cause) {
-    throw new Error(`cannot open the statement log: ${describeError(cause)}`, { cause });
+    throw new Error(`cannot open the statement log ${path}: ${unwritable(path, cause)}`, { cause });
   }
 }

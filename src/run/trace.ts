@@ -4,7 +4,7 @@ import { TraceFile } from '../export/trace_file.ts';
 import type { Tap } from '../proxy/options.ts';
 import type { Session } from '../session/session.ts';
 import { Tracer } from '../wire/trace/tracer.ts';
-import { describeError } from './describe_error.ts';
+import { unwritable } from './output_file.ts';
 
 /** A trace of all sessions in one file. */
 export class Trace {
@@ -19,7 +19,7 @@ export class Trace {
     try {
       return new Trace(await TraceFile.open(path, log));
     } catch (cause) {
-      throw new Error(`cannot open the trace file: ${describeError(cause)}`, { cause });
+      throw new Error(`cannot open the trace ${path}: ${unwritable(path, cause)}`, { cause });
     }
   }
 
