@@ -23,8 +23,8 @@ export function proxyCommand() {
         .epilogue(
           'Each flag has an environment variable (--max-query-bytes is PGNETFLOW_MAX_QUERY_BYTES) and a key of the ' +
             'same name in the --config file. A flag comes before the variable, the variable before the file.\n' +
-            'Signals: SIGINT, SIGTERM: write the report and end; SIGUSR1: write it and go on; SIGHUP: reopen the ' +
-            'statement log, read certificates again.',
+            'Signals: SIGINT, SIGTERM: write the report and end; SIGUSR1: write it and go on; SIGHUP: reopen ' +
+            'statement log and trace, read certificates again.',
         ),
     handler: async (flags: ArgumentsCamelCase): Promise<void> => {
       const settings = readProxySettings(flags, process.env);

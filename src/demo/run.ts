@@ -153,6 +153,9 @@ async function untilInterrupted<T>(signal: AbortSignal, task: Promise<T>): Promi
 /** The sink, with the progress line off the screen while it writes. */
 function beside(progress: ProgressLine, sink: Sink): Sink {
   return {
+    get written() {
+      return sink.written;
+    },
     write: (pieces) => progress.aside(() => sink.write(pieces)),
     close: () => sink.close(),
   };

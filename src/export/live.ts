@@ -10,20 +10,20 @@ import type { Sink } from './sink.ts';
 /** Prints a block per finished statement; see {@link LineWriter} for what is dropped. */
 export class LiveOutput {
   readonly #clock = new SteadyClock();
-  readonly #writer: LineWriter;
+  readonly writer: LineWriter;
 
   constructor(sink: Sink, log: Logger) {
-    this.#writer = new LineWriter(sink, 'live output', log);
+    this.writer = new LineWriter(sink, { name: 'live output', log });
   }
 
   /** Prints a statement whose figures are final. */
   write(session: Session, statement: Statement): void {
-    this.#writer.write(
+    this.writer.write(
       statementBlock(sessionIdentity(session), statementRecord(statement, session.wire.server, this.#clock)),
     );
   }
 
   close(): Promise<void> {
-    return this.#writer.close();
+    return this.writer.close();
   }
 }

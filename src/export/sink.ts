@@ -1,5 +1,7 @@
 /** Where text goes. Each call of `write` is one unit: nothing else gets between its pieces. */
 export interface Sink {
+  /** Bytes that have been written since it was opened, parts of what is being written included. */
+  readonly written: number;
   /** Resolves when all pieces are written; rejects with the error of the first that could not be. */
   write(pieces: Iterable<string>): Promise<void>;
   close(): Promise<void>;
@@ -8,12 +10,12 @@ export interface Sink {
 /** Characters that are gathered before they are written. */
 const BATCH = 64 * 1024;
 
-/** The same text in pieces of about 64 Ki characters. */
-export function* batches(pieces: Iterable<string>): Generator<string> {
+/** The same text in pieces of at least so many characters, but for the last. */
+export function* batches(pieces: Iterable<string>, size = BATCH): Generator<string> {
   let batch = '';
   for (const piece of pieces) {
     batch += piece;
-    if (batch.length < BATCH) continue;
+    if (batch.length < size) continue;
     yield batch;
     batch = '';
   }

@@ -17,11 +17,11 @@ export interface StatementLogRecord extends SessionIdentity, StatementRecord {
 /** One JSON line per finished statement, written in the background; see {@link LineWriter} for what is dropped. */
 export class StatementLog {
   readonly #clock = new SteadyClock();
-  readonly #writer: LineWriter;
+  readonly writer: LineWriter;
   readonly #file: AppendSink | null;
 
   private constructor(sink: Sink, file: AppendSink | null, log: Logger) {
-    this.#writer = new LineWriter(sink, 'statement log', log);
+    this.writer = new LineWriter(sink, { name: 'statement log', log });
     this.#file = file;
   }
 
@@ -37,7 +37,7 @@ export class StatementLog {
 
   /** Lines that were not written. */
   get dropped(): number {
-    return this.#writer.dropped;
+    return this.writer.dropped;
   }
 
   /** Enters a statement whose figures are final. */
@@ -47,7 +47,7 @@ export class StatementLog {
       ...sessionIdentity(session),
       ...statementRecord(statement, session.wire.server, this.#clock),
     };
-    this.#writer.write(`${JSON.stringify(record)}\n`);
+    this.writer.write(`${JSON.stringify(record)}\n`);
   }
 
   /** Opens the file anew before the next line: call it when the file was moved away. */
@@ -56,6 +56,6 @@ export class StatementLog {
   }
 
   close(): Promise<void> {
-    return this.#writer.close();
+    return this.writer.close();
   }
 }

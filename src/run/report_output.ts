@@ -1,10 +1,12 @@
-import { accessSync, constants } from 'node:fs';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { replaceFile } from '../export/replace_file.ts';
+import { findTarget, replaceFile } from '../export/replace_file.ts';
 import type { Sink } from '../export/sink.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { RENDERERS, type ReportFormat } from '../report/render.ts';
 import { describeError } from './describe_error.ts';
+import { unwritable } from './output_file.ts';
 
 /** The report is not where it should be. */
 export class ReportOutputError extends Error {
@@ -21,16 +23,15 @@ export class ReportOutputError extends Error {
  *
  * @throws {ReportOutputError}
  */
-export function checkReportFile(file: string | null): void {
+export async function checkReportFile(file: string | null): Promise<void> {
   if (file === null) return;
-  const folder = path.dirname(path.resolve(file));
   try {
-    accessSync(folder, constants.W_OK);
+    const { path: target, existing, isReplaced } = await findTarget(file);
+    if (existing?.isDirectory() === true)
+      throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' });
+    await access(isReplaced ? path.dirname(target) : target, constants.W_OK);
   } catch (error) {
-    throw new ReportOutputError(
-      `cannot write the report to ${file}: no file can be made in ${folder}`,
-      error,
-    );
+    throw new ReportOutputError(`cannot write the report to ${file}: ${unwritable(file, error)}`, error);
   }
 }
 
@@ -43,32 +44,30 @@ export async function writeReport(
   report: ReportRecord,
   format: ReportFormat,
   file: string | null,
-  stdout: Sink,
+  stdout: Pick<Sink, 'write'>,
 ): Promise<void> {
   if (format === 'none') return;
   const render = RENDERERS[format];
-  let refused: unknown = null;
+  let refused: ReportOutputError | null = null;
   if (file !== null) {
     try {
       await replaceFile(file, render(report));
       return;
     } catch (error) {
-      refused = error;
+      refused = new ReportOutputError(
+        `cannot write the report to ${file} (${unwritable(file, error)}); it went to standard output`,
+        error,
+      );
     }
   }
   try {
     await stdout.write(render(report));
   } catch (error) {
-    const both = refused === null ? '' : ` nor to ${file} (${describeError(refused)})`;
+    const both = refused === null ? '' : ` nor to ${file} (${describeError(refused.cause)})`;
     throw new ReportOutputError(
       `cannot write the report to standard output (${describeError(error)})${both}`,
       error,
     );
   }
-  if (refused !== null) {
-    throw new ReportOutputError(
-      `cannot write the report to ${file} (${describeError(refused)}); it went to standard output`,
-      refused,
-    );
-  }
+  if (refused !== null) throw refused;
 }

@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import type { Logger } from 'pino';
-import { LiveOutput } from '../export/live.ts';
 import { type Sink, Turns } from '../export/sink.ts';
-import { StatementLog } from '../export/statement_log.ts';
 import { stdoutSink } from '../export/stdout_sink.ts';
 import {
   type BackendDiagnoser,
@@ -17,19 +17,15 @@ import type { ListenerSettings } from '../settings/listener_settings.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
+import { Outputs } from './outputs.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
 import { openFilesLimit, roomWithin } from './open_files.ts';
 import { Signals } from './signals.ts';
 import { TlsFiles } from './tls_files.ts';
-import { Trace } from './trace.ts';
 import type { Witness } from './witness.ts';
 
-/** What the proxy writes while it runs. */
-interface Outputs {
-  readonly statementLog: StatementLog | null;
-  readonly live: LiveOutput | null;
-  readonly trace: Trace | null;
-}
+/** How long a second signal leaves a report that is not written yet. */
+const HURRY_MS = 2000;
 
 /**
  * The life of `pgnetflow proxy`: opens the outputs, starts the proxy, says where it listens, dumps the report when
@@ -59,10 +55,12 @@ async function run(
   log: Logger,
   signals: Signals,
 ): Promise<void> {
-  checkReportFile(settings['report-file']);
+  // Once it has gone, nobody can tell any more.
+  const hasTerminal = isatty(0) || isatty(2);
+  await checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const stdout = stdoutSink();
-  const outputs = await openOutputs(settings, stdout, log);
+  const outputs = await Outputs.open(settings, stdout, log);
   let proxy: Proxy;
   let witness: Witness | null;
   try {
@@ -72,13 +70,13 @@ async function run(
     });
     witness = await openWitness(settings['probe-socket'], proxy, log);
   } catch (error) {
-    await closeOutputs(outputs);
+    await outputs.close();
     throw error;
   }
 
   const dumps = new Turns();
-  const write = (report: ReportRecord): Promise<void> =>
-    writeReport(report, settings.report, settings['report-file'], stdout);
+  const write = (report: ReportRecord, to: Pick<Sink, 'write'> = stdout): Promise<void> =>
+    writeReport(report, settings.report, settings['report-file'], to);
   const dumpNow = async (): Promise<void> => {
     try {
       await dumps.next(async () =>
@@ -89,16 +87,21 @@ async function run(
     }
   };
 
+  let hurry = (): void => undefined;
+  const hurried = new Promise<void>((resolve) => (hurry = resolve));
   const stopped = signals.stopRequested({
     dump: () => void dumpNow(),
-    // Without a file to reopen or to read again, the terminal has gone: end as on SIGTERM.
+    again: () => hurry(),
     hangUp:
-      outputs.statementLog === null && !listeners.some(({ tls }) => tls.any)
-        ? null
-        : () => {
-            outputs.statementLog?.reopen();
+      outputs.reopenable || listeners.some(({ tls }) => tls.any)
+        ? () => {
+            outputs.reopen();
             for (const { tls } of listeners) tls.reload(log);
-          },
+          }
+        : hasTerminal
+          ? null
+          : () =>
+              log.info('SIGHUP is ignored: there is no file to reopen, and no terminal that could be gone'),
   });
   for (const { listens, upstream } of proxy.pairs) {
     const where = listens.map(formatAddress).join(', ');
@@ -108,13 +111,47 @@ async function run(
   }
 
   log.debug({ signal: await stopped }, 'stopping');
-  const report = proxy.stop();
-  try {
-    await diagnoser.close();
-    await closeOutputs(outputs);
-  } finally {
-    await dumps.next(async () => write((await witness?.testifyAtLast(report)) ?? report));
-  }
+  const last = proxy.stop();
+  const diagnosed = diagnoser.close();
+  // First of all, whatever becomes of the other outputs; on standard output behind what waits for it.
+  const reported = dumps.next(async () => {
+    const report =
+      witness === null
+        ? last
+        : await Promise.race([witness.testifyAtLast(last), hurried.then(() => witness.testifyAtOnce(last))]);
+    await write(report, {
+      write: async (pieces) => {
+        await outputs.drainStdout();
+        await stdout.write(pieces);
+      },
+    });
+  });
+  void hurried.then(() => endAtOnce(reported));
+  const settled = [
+    ...(await Promise.allSettled([reported, diagnosed])),
+    ...(await Promise.allSettled([outputs.close()])),
+  ];
+  const problems = settled.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []));
+  if (problems.length === 0) return;
+  const problem = problems.map(describeError).join('; ');
+  if (outputs.stdoutIsStuck) fail(problem);
+  throw problems.length === 1 ? problems[0] : new AggregateError(problems, problem);
+}
+
+/** On a second signal: ends the process as soon as the report is written, or it is clear that nobody takes it. */
+async function endAtOnce(reported: Promise<void>): Promise<never> {
+  const problem = await Promise.race([
+    reported.then(() => null, describeError),
+    sleep(HURRY_MS, `the report is lost: nobody took it within ${HURRY_MS / 1000} seconds`),
+  ]);
+  if (problem !== null) fail(problem);
+  process.exit(1);
+}
+
+/** Ends the process without waiting for standard output. */
+function fail(problem: string): never {
+  process.stderr.write(`pgnetflow: ${problem}\n`);
+  process.exit(1);
 }
 
 async function openWitness(path: string | null, proxy: Proxy, log: Logger): Promise<Witness | null> {
@@ -127,31 +164,6 @@ async function openWitness(path: string | null, proxy: Proxy, log: Logger): Prom
     proxy.stop();
     throw error;
   }
-}
-
-async function openOutputs(settings: ProxySettings, stdout: Sink, log: Logger): Promise<Outputs> {
-  const target = settings['statement-log'];
-  const trace = settings.trace === null ? null : Trace.open(settings.trace, log);
-  const statementLog =
-    target === null
-      ? null
-      : target === '-'
-        ? StatementLog.toSink(stdout, log)
-        : await openStatementLog(target, log);
-  return { statementLog, trace, live: settings.live ? new LiveOutput(stdout, log) : null };
-}
-
-async function openStatementLog(path: string, log: Logger): Promise<StatementLog> {
-  try {
-    return await StatementLog.toFile(path, log);
-  } catch (cause) {
-    throw new Error(`cannot open the statement log: ${describeError(cause)}`, { cause });
-  }
-}
-
-async function closeOutputs({ statementLog, live, trace }: Outputs): Promise<void> {
-  const results = await Promise.allSettled([statementLog?.close(), live?.close(), trace?.close()]);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 function listenerOptions(settings: ListenerSettings, tls: TlsFiles): ListenerStart {
@@ -174,7 +186,7 @@ function proxyOptions(
   diagnoser: BackendDiagnoser,
   log: Logger,
 ): ProxyOptions {
-  const { statementLog, live, trace } = outputs;
+  const { onStatement, tap } = outputs;
   return {
     accounting: settings.accounting,
     maxQueryBytes: settings['max-query-bytes'],
@@ -186,13 +198,8 @@ function proxyOptions(
     diagnoseAfterMs: settings['diagnose-after'],
     diagnose: (backend) => diagnoser.diagnose(backend),
     log,
-    ...((statementLog !== null || live !== null) && {
-      onStatement: (session, statement) => {
-        statementLog?.write(session, statement);
-        live?.write(session, statement);
-      },
-    }),
-    ...(trace !== null && { tap: (session) => trace.tap(session) }),
+    ...(onStatement !== null && { onStatement }),
+    ...(tap !== null && { tap }),
   };
 }
 
@@ -212,6 +219,5 @@ function room(settings: ProxySettings, log: Logger): ReturnType<typeof roomWithi
 /** A defect: say so in one line and end, for nothing can be trusted any more. */
 function die(error: unknown, log: Logger): void {
   log.debug({ err: error }, 'uncaught');
-  process.stderr.write(`pgnetflow: internal error: ${describeError(error)}\n`);
-  process.exit(1);
+  fail(`internal error: ${describeError(error)}`);
 }

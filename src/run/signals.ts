@@ -1,24 +1,30 @@
+import { onDumpSignal } from './dump_signal.ts';
+
 export interface SignalActions {
   readonly dump: () => void;
   /** What SIGHUP does; null: the same as SIGTERM. */
   readonly hangUp: (() => void) | null;
+  /** What a second SIGINT or SIGTERM does; null: it ends the process at once, as a third one always does. */
+  readonly again?: (() => void) | null;
 }
 
 /**
- * SIGINT and SIGTERM ask for the end, a second one ends the process at once with status 1. SIGUSR1 asks for a dump.
+ * SIGINT and SIGTERM ask for the end, further ones are in a hurry: the process ends with status 1. SIGUSR1 asks for a
+ * dump, even if it has come before this.
  */
 export class Signals {
   readonly #listeners: [NodeJS.Signals, () => void][] = [];
 
   /** Resolves with the signal that asks for the end. */
-  stopRequested({ dump, hangUp }: SignalActions): Promise<NodeJS.Signals> {
-    this.#on('SIGUSR1', dump);
+  stopRequested({ dump, hangUp, again = null }: SignalActions): Promise<NodeJS.Signals> {
+    onDumpSignal(dump);
     return new Promise((resolve) => {
-      let asked = false;
+      let asked = 0;
       const stop = (signal: NodeJS.Signals): void => {
-        if (asked) process.exit(1);
-        asked = true;
-        resolve(signal);
+        asked += 1;
+        if (asked === 1) resolve(signal);
+        else if (asked === 2 && again !== null) again();
+        else process.exit(1);
       };
       this.#on('SIGINT', () => stop('SIGINT'));
       this.#on('SIGTERM', () => stop('SIGTERM'));
@@ -27,6 +33,7 @@ export class Signals {
   }
 
   release(): void {
+    onDumpSignal(null);
     for (const [signal, listener] of this.#listeners) process.off(signal, listener);
   }
 

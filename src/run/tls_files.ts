@@ -8,6 +8,7 @@ import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { ListenerSettings } from '../settings/listener_settings.ts';
 import { named, problemOf } from '../settings/naming.ts';
 import { clientTlsMode } from '../settings/tls_settings.ts';
+import { unreadableFile } from '../settings/unreadable_file.ts';
 import type { UsageError } from '../settings/usage_error.ts';
 import { describeError } from './describe_error.ts';
 
@@ -124,7 +125,7 @@ function checked(
   try {
     pem = readFileSync(file);
   } catch (error) {
-    throw problem(describeError(error));
+    throw problem(`${file}: ${unreadableFile(error)}`);
   }
   try {
     parse(pem);

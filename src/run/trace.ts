@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
+import type { LineWriter } from '../export/line_writer.ts';
 import { TraceFile } from '../export/trace_file.ts';
 import type { Tap } from '../proxy/options.ts';
 import type { Session } from '../session/session.ts';
 import { Tracer } from '../wire/trace/tracer.ts';
+import { unwritable } from './output_file.ts';
 
 /** A trace of all sessions in one file. */
 export class Trace {
@@ -12,9 +14,13 @@ export class Trace {
     this.#file = file;
   }
 
-  /** @throws {TraceFileError} when the file cannot be opened */
-  static open(path: string, log: Logger): Trace {
-    return new Trace(TraceFile.open(path, { log }));
+  /** @throws {Error} when the file cannot be opened */
+  static async open(path: string, log: Logger): Promise<Trace> {
+    try {
+      return new Trace(await TraceFile.open(path, log));
+    } catch (cause) {
+      throw new Error(`cannot open the trace ${path}: ${unwritable(path, cause)}`, { cause });
+    }
   }
 
   tap(session: Session): Tap {
@@ -25,7 +31,12 @@ export class Trace {
     });
   }
 
-  close(): Promise<void> {
-    return this.#file.close();
+  get writer(): LineWriter {
+    return this.#file.writer;
+  }
+
+  /** Opens the file anew: call it when the file was moved away. */
+  reopen(): void {
+    this.#file.reopen();
   }
 }

@@ -38,4 +38,10 @@ export class Witness {
     this.#probe.close();
     return reconcile(report, this.#probe.ledger);
   }
+
+  /** The last report without waiting for the last records. */
+  testifyAtOnce(report: ReportRecord): ReportRecord {
+    this.#probe.ledger.notFlushed();
+    return reconcile(report, this.#probe.ledger);
+  }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { nearest } from './nearest.ts';
 import type { Settings } from './setting.ts';
+import { unreadableFile } from './unreadable_file.ts';
 import { UsageError } from './usage_error.ts';
 
 type Texts = ReadonlyMap<string, readonly string[]>;
@@ -103,7 +104,7 @@ function parse(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`--config: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--config: ${path}: ${unreadableFile(error)}`);
   }
   const document = parseDocument(text, { prettyErrors: false });
   const [problem] = document.errors;

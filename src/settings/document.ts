@@ -105,17 +105,26 @@ mix them and names the way out. When nobody reads standard output any more, sess
 printed is counted in the log.
 
 Report files and statement logs are readable by their owner only when pgnetflow makes them, for SQL texts hold data; a
-report that replaces a file keeps that file's mode. A report is written beside its file and renamed over it, so a reader
-finds the old report or the new one. If it cannot be written, it goes to standard output and the exit status is 1.
+report that replaces a file keeps that file's mode, and its owner and group as far as the user may give files away. A
+report is written beside its file and renamed over it, so a reader finds the old report or the new one. Symbolic links are
+followed, and a FIFO or device is written to directly. If it cannot be written, it goes to standard output and the exit status is 1.
+
+Statement log and trace are appended to, and always begin on a line of their own: half a line that a killed process or a
+full disk has left stays what it is, and spoils no other.
 
 ## Signals
 
 | signal | effect |
 | --- | --- |
-| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, end with status 0 |
-| a second one | end at once with status 1 |
-| SIGUSR1 | write the report and go on |
-| SIGHUP | reopen the statement log, read certificates and keys again (new ones that cannot be used leave the old in place); with none of these files, the same as SIGTERM |
+| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, then what still waits for the other outputs, end with status 0 |
+| a second one | end with status 1 as soon as the report is written: wait neither for the kernel helper nor for other outputs, and for whoever reads the report no more than 2 seconds |
+| a third one | end at once with status 1 |
+| SIGUSR1 | write the report and go on; one that comes during the start is answered as soon as the proxy listens |
+| SIGHUP | reopen the statement log and the trace, read certificates and keys again (new ones that cannot be used leave the old in place). With none of these files: the same as SIGTERM if standard input or standard error was a terminal at the start, for that has gone; otherwise nothing but a line in the log |
+
+At the end the report comes first, on standard output behind what waits for that already. An output that then takes
+nothing for 3 seconds (a pipe whose reader has stopped) is given up; how much of it is lost is said on standard error, and
+the exit status is 1. The report itself is waited for.
 
 Exit status: 0 fine, 1 failed, 2 wrong usage.
 `;

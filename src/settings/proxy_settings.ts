@@ -62,7 +62,7 @@ const PROCESS_SETTINGS = {
     group: 'Results',
     placeholder: 'FILE',
     unit: 'file',
-    describe: 'Append a line per protocol message to a file, data and SQL included',
+    describe: 'Append a line per protocol message to a file, reopened on SIGHUP; data and SQL included',
     default: null,
     parse: path,
   }),

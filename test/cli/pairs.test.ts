@@ -186,7 +186,7 @@ describe('a configuration file with listeners that cannot be used', () => {
     ['{listen: ":0"}', /: listeners\[1\]\.upstream is missing; /],
     [
       '{listen: ":0", upstream: db2, tls-cert: /no/such, tls-key: /no/such}',
-      /: listeners\[1\]\.tls-cert: ENOENT.*\/no\/such/,
+      /: listeners\[1\]\.tls-cert: \/no\/such: there is no such file; check the path/,
     ],
     [
       `{listen: ":0", upstream: db2, tls-cert: ${first.certFile}, tls-key: ${second.keyFile}}`,

@@ -23,7 +23,16 @@ describe('a file of TLS that cannot be used', () => {
   const locked = path.join(folder, 'locked.key');
   openssl('pkcs8', '-topk8', '-in', first.keyFile, '-out', locked, '-passout', 'pass:secret');
   const CASES: readonly [string, readonly string[], RegExp][] = [
-    ['missing', ['--tls-cert', '/no/such', '--tls-key', first.keyFile], /--tls-cert: ENOENT.*\/no\/such/],
+    [
+      'a directory',
+      ['--tls-cert', '/', '--tls-key', first.keyFile],
+      /--tls-cert: \/: it is a directory; name /,
+    ],
+    [
+      'missing',
+      ['--tls-cert', '/no/such', '--tls-key', first.keyFile],
+      /--tls-cert: \/no\/such: there is no such file; check the path\n/,
+    ],
     [
       'no certificate',
       ['--tls-cert', nonsense, '--tls-key', first.keyFile],

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -70,19 +71,22 @@ describe('what goes wrong at the start', () => {
     assert.match(stderr, /^pgnetflow: cannot listen on 127\.0\.0\.1:\d+: the address is in use[^\n]*\n$/);
   });
 
-  it('is one line and status 1 when the statement log cannot be opened', async () => {
-    const file = path.join(folder, 'none', 'log');
-    const { status, stderr } = await runCommand([
-      'proxy',
-      ...UPSTREAM,
-      '--listen',
-      ':0',
-      '--statement-log',
-      file,
-    ]);
-    assert.equal(status, 1);
-    assert.match(stderr, /^pgnetflow: cannot open the statement log: ENOENT[^\n]*\n$/);
-  });
+  const fifo = path.join(folder, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  for (const flag of ['--statement-log', '--trace']) {
+    for (const [file, problem] of [
+      [path.join(folder, 'none', 'log'), /: there is no directory \S+none; make it, or name another file\n$/],
+      [folder, /: it is a directory; name a file in it\n$/],
+      [fifo, /: nobody reads this FIFO; start its reader first\n$/],
+    ] as const) {
+      it(`is one line and status 1: ${flag} ${path.relative(folder, file)}`, async () => {
+        const { status, stderr } = await runCommand(['proxy', ...UPSTREAM, '--listen', ':0', flag, file]);
+        assert.equal(status, 1);
+        assert.match(stderr, /^pgnetflow: cannot open the (statement log|trace) [^\n]+\n$/);
+        assert.match(stderr, problem);
+      });
+    }
+  }
 
   it('shows a stack to those who ask for it', async () => {
     const args = ['proxy', ...UPSTREAM, '--listen', ':0', '--log-level', 'debug'];

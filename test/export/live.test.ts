@@ -9,6 +9,7 @@ describe('the live output', () => {
   it('prints a block per statement', async () => {
     const written: string[] = [];
     const sink = {
+      written: 0,
       write: (pieces: Iterable<string>) => Promise.resolve(void written.push(...pieces)),
       close: () => Promise.resolve(),
     };

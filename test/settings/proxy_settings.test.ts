@@ -172,7 +172,11 @@ describe('the settings of the proxy', () => {
         /^PGNETFLOW_CONNECT_TIMEOUT: "0" is no number of seconds/,
       ],
       [UPSTREAM, { PGNETFLOW_MAX_QUERY_BYTES: '1e3' }, /"1e3" is no whole number from 0 to 1048576$/],
-      [{ ...UPSTREAM, config: '/no/such/file' }, {}, /^--config: ENOENT/],
+      [
+        { ...UPSTREAM, config: '/no/such/file' },
+        {},
+        /^--config: \/no\/such\/file: there is no such file; check the path$/,
+      ],
       [
         config('max-query-byte: 1'),
         {},

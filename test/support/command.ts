@@ -18,6 +18,7 @@ export class Command {
   stdout = '';
   stderr = '';
   readonly #changed = new EventTarget();
+  readonly #ended: Promise<unknown>;
   readonly #closed: Promise<unknown>;
   #hasClosed = false;
 
@@ -39,11 +40,17 @@ export class Command {
       this.stderr += text;
       this.#changed.dispatchEvent(new Event('change'));
     });
+    this.#ended = once(this.process, 'exit');
     this.#closed = once(this.process, 'close');
     this.process.on('close', () => {
       this.#hasClosed = true;
       this.#changed.dispatchEvent(new Event('change'));
     });
+  }
+
+  /** Resolves when it has ended, even if its output is not read. */
+  async ended(): Promise<void> {
+    await this.#ended;
   }
 
   /** Resolves when it has ended and all its output was read. */
