@@ -1,3 +1,4 @@
+import { closeUnwantedDebugger } from './debugger.ts';
 import { onDumpSignal } from './dump_signal.ts';
 
 export interface SignalActions {
@@ -17,6 +18,7 @@ export class Signals {
 
   /** Resolves with the signal that asks for the end. */
   stopRequested({ dump, hangUp, again = null }: SignalActions): Promise<NodeJS.Signals> {
+    closeUnwantedDebugger();
     onDumpSignal(dump);
     return new Promise((resolve) => {
       let asked = 0;
