@@ -40,8 +40,9 @@ function read(file: string): string {
 
 /** @param fdinfos what the kernel says of each open file of a bpftrace that runs one of the scripts */
 export function missedIn(fdinfos: readonly string[]): number {
-  const byId = new Map(fdinfos.map(parseProgram).map((program) => [program.id, program]));
-  const programs = [...byId.values()];
+  // Links name programs as well, but have no type of a program.
+  const found = fdinfos.map(parseProgram).filter(({ type }) => type !== 0);
+  const programs = [...new Map(found.map((program) => [program.id, program])).values()];
   // The shortest one tells the end of a socket; that it was missed shows, for there is no `close`.
   const tracepoints = programs
     .filter(({ type }) => type === TRACEPOINT)

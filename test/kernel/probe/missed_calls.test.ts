@@ -26,8 +26,11 @@ describe('the calls that the kernel has missed', () => {
     assert.equal(missedIn([fdinfo(1, FENTRY, 0), fdinfo(2, FENTRY, 0), END_OF_SOCKET]), 0);
   });
 
-  it('count once for a program that is open twice', () => {
+  it('count once for a program that is open twice, or has a link', () => {
     assert.equal(missedIn([fdinfo(1, FENTRY, 8), fdinfo(1, FENTRY, 8)]), 8);
+    const link =
+      'pos:\t0\nlink_type:\ttracing\nlink_id:\t7\nprog_tag:\t0d5dc7a3d24cc18c\nprog_id:\t1\nattach_type:\t25\n';
+    assert.equal(missedIn([fdinfo(1, FENTRY, 8), link]), 8);
   });
 
   it('are not known before Linux 5.12, nor of other files', () => {
