@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { StatementStatistics } from '../account/statistics.ts';
+import type { FiguresSource, Inquiry } from '../collector/collector.ts';
 import { packageVersion } from '../package_version.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { reportRecord } from '../report/report_record.ts';
@@ -55,7 +56,7 @@ export async function startProxy(start: ProxyStart): Promise<Proxy> {
 }
 
 /** A running proxy: its listeners, its sessions and what is to be reported about them. */
-export class Proxy implements SessionObserver, ConnectionOwner {
+export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
   readonly #options: ProxyOptions;
   readonly #clock = new SteadyClock();
   readonly #startedAt = this.#clock.now();
@@ -122,17 +123,20 @@ export class Proxy implements SessionObserver, ConnectionOwner {
   }
 
   /** The books as they stand: ended sessions and open ones. */
-  report(): ReportRecord {
-    return reportRecord({
-      version: packageVersion(),
-      clock: this.#clock,
-      startedAt: this.#startedAt,
-      sessions: [...this.sessions()],
-      droppedSessions: this.#archive.dropped,
-      statistics: this.#statistics,
-      cancels: this.#cancels,
-      refused: this.#refused,
-    });
+  report(statements: Inquiry['statements'] = 'kept'): ReportRecord {
+    return reportRecord(
+      {
+        version: packageVersion(),
+        clock: this.#clock,
+        startedAt: this.#startedAt,
+        sessions: [...this.sessions()],
+        droppedSessions: this.#archive.dropped,
+        statistics: this.#statistics,
+        cancels: this.#cancels,
+        refused: this.#refused,
+      },
+      statements,
+    );
   }
 
   /** Stops listening, ends all sessions, and returns the final report. Further calls return the same one. */

@@ -27,11 +27,15 @@ export interface ReportSources {
   readonly refused: { readonly connections: number; readonly cancels: number };
 }
 
-/** The report at this moment, largest session first. */
-export function reportRecord(sources: ReportSources): ReportRecord {
+/**
+ * The report at this moment, largest session first.
+ *
+ * @param statements which are listed with their session: those that are kept and those under way, or the latter only
+ */
+export function reportRecord(sources: ReportSources, statements: 'kept' | 'open' = 'kept'): ReportRecord {
   const { clock, droppedSessions: dropped } = sources;
   const sessions = sources.sessions
-    .map((session) => sessionRecord(session, clock))
+    .map((session) => sessionRecord(session, clock, statements))
     .toSorted((a, b) => b.R.bytes + b.S.bytes - (a.R.bytes + a.S.bytes) || a.id - b.id);
   const totals = { R: flowRecord(dropped.R), S: flowRecord(dropped.S) };
   for (const session of sessions) {

@@ -17,15 +17,19 @@ import type {
 import { notCounted } from './not_counted.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
-/** The books of a session as they stand. */
-export function sessionRecord(session: Session, clock: SteadyClock): SessionRecord {
+/** The books of a session as they stand, with the statements that are kept and those under way, or the latter only. */
+export function sessionRecord(
+  session: Session,
+  clock: SteadyClock,
+  listed: 'kept' | 'open' = 'kept',
+): SessionRecord {
   const now = clock.now();
   session.waits.catchUp(now);
   const { startup, facts } = session;
   // Before what was dropped is looked at: listing drops those beyond the limit.
-  const statements = session
-    .statements()
-    .map((statement) => statementRecord(statement, session.wire.server, clock));
+  const statements = (listed === 'kept' ? session.statements() : session.openStatements()).map((statement) =>
+    statementRecord(statement, session.wire.server, clock),
+  );
   const { droppedStatements } = session;
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };

@@ -288,9 +288,12 @@ export class Session {
 
   /** Statements kept and open ones, in the order in which the client sent them. */
   statements(): Statement[] {
-    return [...this.#kept.list(), ...[...this.#conversation.open()].toReversed()].toSorted(
-      (a, b) => a.seq - b.seq,
-    );
+    return [...this.#kept.list(), ...this.openStatements()].toSorted((a, b) => a.seq - b.seq);
+  }
+
+  /** Those that something can still be booked to, in the order in which the client sent them. */
+  openStatements(): Statement[] {
+    return [...this.#conversation.open()].toReversed();
   }
 
   /** Nobody will ask for its statements any more. */

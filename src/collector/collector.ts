@@ -1,0 +1,46 @@
+import type { ReportRecord } from '../report/model.ts';
+
+/** What a reader asks for. */
+export interface Inquiry {
+  /** Milliseconds that the figures may be old; 0: those of this moment. */
+  readonly maxAgeMs: number;
+  /** Which statements are listed with their session: those that are kept and those under way, or the latter only. */
+  readonly statements: 'kept' | 'open';
+}
+
+/**
+ * Where readers get their figures: the report, the console, metrics.
+ *
+ * A snapshot is consistent: all its figures are those of one moment, no row is half old. It is plain data, so that it
+ * may come from another thread, and it is shared: a reader must not change it.
+ */
+export interface Collector {
+  inquire(inquiry: Inquiry): Promise<ReportRecord>;
+}
+
+/** What knows the figures of this moment. */
+export interface FiguresSource {
+  report(statements: Inquiry['statements']): ReportRecord;
+}
+
+/** A collector of figures that are all in this thread. */
+export class LocalCollector implements Collector {
+  readonly #source: FiguresSource;
+  /** Milliseconds of a steady clock. */
+  readonly #now: () => number;
+  readonly #latest = new Map<Inquiry['statements'], { readonly at: number; readonly report: ReportRecord }>();
+
+  constructor(source: FiguresSource, now: () => number = () => performance.now()) {
+    this.#source = source;
+    this.#now = now;
+  }
+
+  async inquire({ maxAgeMs, statements }: Inquiry): Promise<ReportRecord> {
+    const at = this.#now();
+    const latest = this.#latest.get(statements);
+    if (latest !== undefined && at - latest.at < maxAgeMs) return latest.report;
+    const report = this.#source.report(statements);
+    this.#latest.set(statements, { at, report });
+    return report;
+  }
+}
