@@ -55,8 +55,7 @@ function readAnswer(bytes) {
   if (bytes.length < 5 || bytes.length < 1 + bytes.readInt32BE(1)) return null;
   const fields = bytes.toString('utf8', 5).split('\0');
   const field = (code) => fields.find((text) => text.startsWith(code))?.slice(1) ?? '';
-  // Class 08 is pgnetflow's own: it could not reach the server. 57P03 and its like: the server starts up or shuts
-  // down. Any other refusal (no such user, too many connections) comes from a server that is there and answers.
+  // 57P03 and its like: pgnetflow could not reach the server, or that starts up or shuts down. Class 08: the connection failed. Any other refusal (no such user, too many connections) comes from a server that is there and answers.
   const healthy = !/^(?:08|57)/.test(field('C'));
   return { healthy, why: `${field('C')} ${field('M')}` };
 }

@@ -20,6 +20,8 @@ export interface ConnectionOwner {
   admit(connection: Connection): string | null;
   /** There is no connection to the server. */
   unreachable(connection: Connection, error: DialError): void;
+  /** A client does not begin as the protocol has it. */
+  notUnderstood(connection: Connection, reason: string): void;
   /** A balancer's connection does not begin as it must. */
   notIntroduced(reason: string): void;
   /** The client wants a statement cancelled; the connection carries nothing else. */
@@ -66,15 +68,18 @@ export class Connection {
       ended: () => {
         if (this.#negotiation.encryption === 'handshake')
           this.cutOff('the client closed the connection during the TLS handshake');
+        else if (this.#negotiation.isWithinPacket)
+          this.#closeSilently('the client closed the connection in the middle of its start-up packet');
         else if (session.startup === null && !session.passthrough) this.leg.end();
       },
       closed: (error) => this.#closedEarly(error),
     });
     this.#negotiation = new Negotiation(session, this.leg, options.clientTls, this.#tap, fromBalancer);
     this.#startupTimer = setTimeout(() => {
-      this.refuse(
-        SQLSTATE.protocolViolation,
-        `no startup packet within ${options.startupTimeoutMs / 1000} s`,
+      // The server's own time-out ends its process then (StartupPacketTimeoutHandler).
+      const isShaking = this.#negotiation.encryption === 'handshake';
+      this.cutOff(
+        `no startup packet within ${options.startupTimeoutMs / 1000} s${isShaking ? ': the TLS handshake did not end' : ''}`,
       );
     }, options.startupTimeoutMs);
   }
@@ -115,7 +120,7 @@ export class Connection {
   }
 
   /** Sends the client the one error that there is, and closes. */
-  refuse(sqlstate: Sqlstate, message: string): void {
+  refuse(sqlstate: Sqlstate, message: string, detail?: string): void {
     const { session, leg } = this;
     this.#stopStartupTimer();
     if (this.#negotiation.encryption === 'handshake') {
@@ -124,7 +129,7 @@ export class Connection {
     }
     session.endDetail ??= message;
     if (leg.unwritable) return;
-    if (this.#negotiation.understandsErrors) answer(session, leg, fatalError(sqlstate, message));
+    if (this.#negotiation.understandsErrors) answer(session, leg, fatalError(sqlstate, message, detail));
     leg.listener = {
       read: () => {
         bookOwn(session);
@@ -155,10 +160,19 @@ export class Connection {
         this.#owner.notIntroduced(opening.reason);
         this.refuse(SQLSTATE.protocolViolation, opening.reason);
         break;
+      case 'junk':
+        this.#closeSilently(opening.reason);
+        break;
       case 'refused':
-        this.refuse(opening.sqlstate, opening.message);
+        this.refuse(opening.sqlstate, opening.message, opening.detail);
         break;
     }
+  }
+
+  /** The client speaks something else: a server says nothing to that, and logs it. */
+  #closeSilently(reason: string): void {
+    this.#owner.notUnderstood(this, reason);
+    this.cutOff(reason);
   }
 
   #admitted(): boolean {
@@ -212,7 +226,7 @@ export class Connection {
 
   #unreachable(error: DialError): void {
     this.#owner.unreachable(this, error);
-    this.refuse(SQLSTATE.cannotConnect, error.message);
+    this.refuse(SQLSTATE.cannotConnectNow, error.message);
   }
 
   #relayTo(server: Leg, first: Buffer): void {
@@ -248,7 +262,7 @@ export class Connection {
     const how = error === null ? 'closed the connection' : `broke the connection (${error.message})`;
     this.session.endDetail = `the PostgreSQL server at ${where} ${how} before it answered`;
     if (this.#negotiation.understandsErrors)
-      answer(this.session, this.leg, fatalError(SQLSTATE.connectionFailure, this.session.endDetail));
+      answer(this.session, this.leg, fatalError(SQLSTATE.cannotConnectNow, this.session.endDetail));
   }
 
   #relayEnded(end: RelayEnd): void {

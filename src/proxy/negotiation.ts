@@ -3,7 +3,7 @@ import type { Leg } from '../relay/leg.ts';
 import type { Session } from '../session/session.ts';
 import { ACCEPT_ENCRYPTION, REFUSE_ENCRYPTION } from '../wire/encode.ts';
 import { ProxyHeaderReader } from '../wire/proxy_protocol.ts';
-import { MAX_STARTUP_PACKET_BYTES, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
+import { type NotAStartupPacket, type StartupPacket, StartupPacketReader } from '../wire/startup_packet.ts';
 import type { Tap } from './options.ts';
 import { answer } from './own_bytes.ts';
 import { SQLSTATE, type Sqlstate } from './sqlstate.ts';
@@ -27,8 +27,15 @@ export type Opening =
   | { readonly kind: 'cancel'; readonly request: CancelRequest }
   /** A balancer's, and it does not begin as it must. */
   | { readonly kind: 'not_introduced'; readonly reason: string }
+  /** No start-up packet: to be closed without a word, as a server does. `reason` is for the log and the report. */
+  | { readonly kind: 'junk'; readonly reason: string }
   /** Nothing that this port takes. */
-  | { readonly kind: 'refused'; readonly sqlstate: Sqlstate; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly sqlstate: Sqlstate;
+      readonly message: string;
+      readonly detail?: string;
+    };
 
 /** First byte of a TLS handshake record, which no start-up packet begins with. */
 const TLS_HANDSHAKE = 0x16;
@@ -36,6 +43,10 @@ const TLS_HANDSHAKE = 0x16;
 /**
  * The beginning of a client's connection, up to the point where it is known what it is for: reads a balancer's header
  * and the untyped start-up packets, and settles the encryption.
+ *
+ * What a server answers, in its words, or with silence, is answered so here: ProcessStartupPacket of
+ * src/backend/tcop/backend_startup.c. A server that has no TLS is asked nothing before the StartupMessage, so that what it
+ * would say to an SSLRequest ("sorry, too many clients already") comes as its answer to that.
  */
 export class Negotiation {
   readonly #session: Session;
@@ -72,6 +83,11 @@ export class Negotiation {
   /** Whether the client's leg is encrypted, by us. */
   get encryption(): 'none' | 'handshake' | 'tls' {
     return this.#encryption;
+  }
+
+  /** A packet has begun to come. */
+  get isWithinPacket(): boolean {
+    return this.#startup.pending > 0;
   }
 
   /** False for a client that waits for a TLS handshake which is not ours. */
@@ -125,36 +141,33 @@ export class Negotiation {
       case 'cancel_request':
         return { kind: 'cancel', request: packet };
       case 'invalid':
-        return refused(notAStartupPacket(packet.length));
+        return { kind: 'junk', reason: describeJunk(packet) };
       case 'startup_message':
         break;
     }
     if (this.#demandsTls) {
       const message = 'this port of pgnetflow requires TLS; connect with sslmode=require';
-      return refused(message, SQLSTATE.invalidAuthorization);
+      return { kind: 'refused', sqlstate: SQLSTATE.invalidAuthorization, message };
     }
     const rest = Buffer.from(chunk.subarray(at, to));
     return { kind: 'session', message: packet, reads: this.#reads, rest };
   }
 
   #encryptionRequested({ kind, packet }: EncryptionRequest, bytesBehind: number): Opening | null {
-    if (this.#asked[kind]) return refused('received the same request for encryption twice');
+    // The server takes it for a StartupMessage then, and its code for a version of the protocol.
+    if (this.#asked[kind] || this.#encryption === 'tls') return unsupportedProtocol(packet);
     this.#asked[kind] = true;
-    // What follows in the clear before the answer could have been put there by somebody else.
-    if (bytesBehind > 0) return refused('received unencrypted data after an encryption request');
     this.#tap?.startup(packet);
-    if (this.#encryption === 'tls')
-      return refused('received an encryption request over a connection that is encrypted');
     const tls = this.#clientTls;
     this.#reads = 0;
-    if (kind === 'gssenc_request' || tls === null) {
-      answer(this.#session, this.#leg, REFUSE_ENCRYPTION);
-    } else if (tls === 'passthrough') {
-      return { kind: 'passthrough', first: packet };
-    } else {
-      answer(this.#session, this.#leg, ACCEPT_ENCRYPTION);
-      this.#secure(tls, null);
-    }
+    const isRefused = kind === 'gssenc_request' || tls === null;
+    if (isRefused) answer(this.#session, this.#leg, REFUSE_ENCRYPTION);
+    // What follows in the clear before the answer could have been put there by somebody else.
+    if (bytesBehind > 0) return unencryptedData(kind);
+    if (isRefused) return null;
+    if (tls === 'passthrough') return { kind: 'passthrough', first: packet };
+    answer(this.#session, this.#leg, ACCEPT_ENCRYPTION);
+    this.#secure(tls, null);
     return null;
   }
 
@@ -182,19 +195,54 @@ export class Negotiation {
   }
 }
 
-function refused(message: string, sqlstate: Sqlstate = SQLSTATE.protocolViolation): Opening {
-  return { kind: 'refused', sqlstate, message };
+/** In the server's words. */
+function unencryptedData(kind: EncryptionRequest['kind']): Opening {
+  const request = kind === 'ssl_request' ? 'SSL request' : 'GSSAPI encryption request';
+  return {
+    kind: 'refused',
+    sqlstate: SQLSTATE.protocolViolation,
+    message: `received unencrypted data after ${request}`,
+    detail:
+      'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
+  };
 }
 
-/** The first four bytes of a PROXY protocol header of version 1 (`PROX`) and 2. */
-const PROXY_HEADERS: ReadonlySet<number> = new Set([0x50524f58, 0x0d0a0d0a]);
+function unsupportedProtocol(packet: Buffer): Opening {
+  const version = `${packet.readUInt16BE(4)}.${packet.readUInt16BE(6)}`;
+  return {
+    kind: 'refused',
+    sqlstate: SQLSTATE.featureNotSupported,
+    message: `unsupported frontend protocol ${version}: server supports 3.0 to 3.2`,
+  };
+}
 
-function notAStartupPacket(length: number): string {
-  if (PROXY_HEADERS.has(length)) {
-    return 'received a PROXY protocol header from an address that --proxy-protocol-from does not name';
-  }
-  if (length >>> 24 === TLS_HANDSHAKE) {
-    return 'received a TLS handshake where a startup packet was expected: pgnetflow speaks no TLS on this port (--tls-cert and --tls-key make it); use sslmode=disable or sslmode=prefer with sslnegotiation=postgres';
-  }
-  return `invalid length of startup packet: ${length} bytes, expected 8 to ${MAX_STARTUP_PACKET_BYTES}; this port speaks the PostgreSQL protocol`;
+const OTHER_PROTOCOL = 'this port speaks the PostgreSQL protocol';
+
+/** What the first four bytes of a connection look like when they are no length, and what helps. */
+const LOOKS_LIKE: readonly { readonly beginnings: readonly string[]; readonly hint: string }[] = [
+  {
+    beginnings: ['PROX', '\r\n\r\n'],
+    hint: 'it looks like a PROXY protocol header, from an address that --proxy-protocol-from does not name',
+  },
+  {
+    beginnings: ['\u0016'],
+    hint: 'it looks like a TLS handshake: pgnetflow speaks no TLS on this port (--tls-cert and --tls-key make it)',
+  },
+  {
+    beginnings: ['GET ', 'POST', 'PUT ', 'HEAD', 'OPTI', 'DELE', 'PATC', 'CONN', 'PRI '],
+    hint: `it looks like HTTP: ${OTHER_PROTOCOL}`,
+  },
+  { beginnings: ['*', 'PING', 'AUTH', 'INFO'], hint: `it looks like Redis: ${OTHER_PROTOCOL}` },
+  { beginnings: ['SSH-'], hint: `it looks like SSH: ${OTHER_PROTOCOL}` },
+  { beginnings: ['X\0\0\0'], hint: 'it is a Terminate message: the client left before it said who it is' },
+];
+
+function describeJunk({ as, length }: NotAStartupPacket): string {
+  if (as === 'cancel_request') return `received a cancel request of an impossible length (${length} bytes)`;
+  const first = Buffer.alloc(4);
+  first.writeUInt32BE(length);
+  const text = first.toString('latin1');
+  const hint = LOOKS_LIKE.find(({ beginnings }) => beginnings.some((one) => text.startsWith(one)))?.hint;
+  const what = `received what is no start-up packet: its length would be ${length} bytes`;
+  return hint === undefined ? what : `${what}; ${hint}`;
 }

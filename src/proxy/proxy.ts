@@ -38,7 +38,8 @@ import { SQLSTATE } from './sqlstate.ts';
 const MAX_CANCELS_KEPT = 1000;
 
 /** What a flood could repeat, and the log must not. */
-type Flood = 'connections' | 'silence' | 'cancels' | 'accept' | 'headers' | 'violations' | `to ${string}`;
+type Flood =
+  'connections' | 'silence' | 'cancels' | 'accept' | 'junk' | 'headers' | 'violations' | `to ${string}`;
 
 /**
  * Starts a proxy.
@@ -171,6 +172,11 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
     this.#connections.delete(connection);
     this.#turnedAway.add(connection);
     return this.#tooMany();
+  }
+
+  notUnderstood({ session }: Connection, reason: string): void {
+    const { address } = session.client;
+    this.#warn('junk', `${address}: ${reason}`, { session: session.id });
   }
 
   notIntroduced(reason: string): void {

@@ -12,6 +12,10 @@ export const GSSENC_REQUEST = 80877104;
 export const MAX_STARTUP_PACKET_BYTES = 10_004;
 const MIN_STARTUP_PACKET_BYTES = 8;
 
+/** Of a CancelRequest (ProcessCancelRequestPacket); servers before 18 take keys of 4 bytes only. */
+const CANCEL_KEY_AT = 12;
+const MAX_CANCEL_KEY_BYTES = 256;
+
 /** One packet of the untyped phase. `packet` holds all its bytes, length field included. */
 export type StartupPacket =
   | { readonly kind: 'ssl_request'; readonly packet: Buffer }
@@ -30,9 +34,11 @@ export type StartupPacket =
       readonly parameters: ReadonlyMap<string, string>;
     };
 
-/** The client sent what cannot be a start-up packet. `length` is what its length field says, read as unsigned. */
+/** The client sent what is no packet of these. `length` is what its length field says, read as unsigned. */
 export interface NotAStartupPacket {
   readonly kind: 'invalid';
+  /** What it would have been, by its beginning. */
+  readonly as: 'startup_packet' | 'cancel_request';
   readonly length: number;
 }
 
@@ -71,7 +77,7 @@ export class StartupPacketReader {
       if (this.#seen < 4) continue;
       const length = this.#length;
       if (length < MIN_STARTUP_PACKET_BYTES || length > MAX_STARTUP_PACKET_BYTES) {
-        return { at, packet: { kind: 'invalid', length } };
+        return { at, packet: { kind: 'invalid', as: 'startup_packet', length } };
       }
       this.#length = 0;
       this.#packet = Buffer.alloc(length);
@@ -97,8 +103,14 @@ function decodeStartupPacket(packet: Buffer): StartupPacket | NotAStartupPacket 
     case GSSENC_REQUEST:
       return { kind: 'gssenc_request', packet };
     case CANCEL_REQUEST:
-      if (packet.length < 16) return { kind: 'invalid', length: packet.length };
-      return { kind: 'cancel_request', packet, processId: packet.readInt32BE(8), key: packet.subarray(12) };
+      if (packet.length <= CANCEL_KEY_AT || packet.length > CANCEL_KEY_AT + MAX_CANCEL_KEY_BYTES)
+        return { kind: 'invalid', as: 'cancel_request', length: packet.length };
+      return {
+        kind: 'cancel_request',
+        packet,
+        processId: packet.readInt32BE(8),
+        key: packet.subarray(CANCEL_KEY_AT),
+      };
     default:
       return {
         kind: 'startup_message',

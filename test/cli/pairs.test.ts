@@ -129,7 +129,7 @@ listeners:
     assert.deepEqual(await oneByOne(inTheClear), [{ version: major(plain) }, { ssl: false }]);
     await assert.rejects(knock({ ...overTls, tls: false }), { code: '28000' });
     await assert.rejects(knock({ ...inTheClear, tls: true }), /does not support SSL/);
-    await assert.rejects(knock(gone), { code: '08001' });
+    await assert.rejects(knock(gone), { code: '57P03' });
     await cancelled(overTls, secure);
     await cancelled(inTheClear, plain);
 

@@ -100,7 +100,7 @@ describe('scripts/healthcheck.js', { concurrency: true }, () => {
   it('is unhealthy when the proxy is there and PostgreSQL is not', async () => {
     const { code, says } = await checkThroughProxy(await closedPort());
     assert.equal(code, 1, says);
-    assert.match(says, /^unhealthy: .*08001/);
+    assert.match(says, /^unhealthy: .*57P03/);
   });
 
   it('is unhealthy while PostgreSQL starts up, however its answer is cut into chunks', async () => {

@@ -109,7 +109,7 @@ export class SocketLab {
       ['replies', replies, client.received, gain(totals.S, before.S)],
     ] as const) {
       // A server that never said a word: the client is told so.
-      if (name === 'replies' && booked === 0 && received.includes('C08006')) continue;
+      if (name === 'replies' && booked === 0 && received.includes('C57P03')) continue;
       assert.ok(received.equals(stream.subarray(0, received.length)), `${name}: not what was sent`);
       assert.ok(booked >= received.length && booked <= stream.length, `${name}: ${booked} booked`);
       if (orderly) assert.deepEqual([received.length, booked], [stream.length, stream.length], name);

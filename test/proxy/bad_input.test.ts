@@ -53,11 +53,11 @@ describe('a server that cannot be reached', () => {
     ],
   ];
   for (const [name, upstream, reason] of cases) {
-    test(`${name}: one ErrorResponse 08001 that says so`, { timeout }, async () => {
+    test(`${name}: one ErrorResponse 57P03 that says so`, { timeout }, async () => {
       const proxy = await testProxy(await upstream());
       const { error, session } = await refused(proxy, client.startup());
       assert.equal(error['S'], 'FATAL');
-      assert.equal(error['C'], '08001');
+      assert.equal(error['C'], '57P03');
       assert.match(error['M']!, /^could not connect to the PostgreSQL server at /);
       assert.match(error['M']!, reason);
       assert.ok(!error['M']!.includes('\n'));
@@ -77,7 +77,7 @@ describe('a server that cannot be reached', () => {
         ...Array.from({ length: 101 }, () => client.query('x'.repeat(29_989))),
       ]),
     );
-    assert.equal(error['C'], '08001');
+    assert.equal(error['C'], '57P03');
   });
 
   test(
@@ -88,7 +88,7 @@ describe('a server that cannot be reached', () => {
       const proxy = await testProxy({ host: '192.0.2.1', port: 5432 }, { connectTimeoutMs: 53 });
       const began = performance.now();
       const { error } = await refused(proxy, client.startup());
-      assert.equal(error['C'], '08001');
+      assert.equal(error['C'], '57P03');
       assert.ok(performance.now() - began < 3000);
     },
   );
@@ -98,14 +98,14 @@ describe('a server that hangs up without a word', () => {
   for (const at of ['127.0.0.1', 'a Unix-domain socket']) {
     for (const way of ['end', 'destroy', 'reset'] as const) {
       if (at !== '127.0.0.1' && way === 'reset') continue;
-      test(`(${way}, ${at}) is one ErrorResponse 08006`, { timeout }, async () => {
+      test(`(${way}, ${at}) is one ErrorResponse 57P03`, { timeout }, async () => {
         const upstream = await fakeServer(at === '127.0.0.1' ? undefined : { path: socketPath() });
         upstream.onPeer((peer) => {
           peer.socket.once('data', () => peer[way]());
         });
         const proxy = await testProxy(upstream.address);
         const { error, session } = await refused(proxy, client.startup());
-        assert.equal(error['C'], '08006');
+        assert.equal(error['C'], '57P03');
         assert.match(error['M']!, /before it answered$/);
         assert.equal(session.end_detail, error['M']);
         assert.equal(session.wire.client.own_out, session.wire.client.bytes_out);
@@ -119,35 +119,93 @@ describe('a server that hangs up without a word', () => {
         const proxy = await testProxy(upstream.address);
         const much = Array.from({ length: 101 }, () => client.query('x'.repeat(29_989)));
         const { error } = await refused(proxy, Buffer.concat([client.startup(), ...much]));
-        assert.equal(error['C'], '08006');
+        assert.equal(error['C'], '57P03');
       });
     }
   }
 });
 
 describe('a start-up that is none', () => {
+  const HTTP = Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const cases: [string, Buffer, RegExp][] = [
-    ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /speaks the PostgreSQL protocol/],
-    ['a TLS handshake', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 1, 0, 1, 0xfc]), /TLS handshake/],
-    ['a length of 2 GB', Buffer.from([0x7f, 0xff, 0xff, 0xff, 0, 3, 0, 0]), /invalid length/],
-    ['a length of 4 GB', Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0]), /invalid length/],
-    ['a length of 7', Buffer.from([0, 0, 0, 7, 0, 3, 0]), /invalid length of startup packet: 7/],
-    ['a length of 0', Buffer.alloc(8), /invalid length of startup packet: 0/],
-    ['a cancel request without a key', client.cancel(1, Buffer.alloc(0)), /invalid length/],
-    ['bytes behind SSLRequest', Buffer.concat([client.sslRequest(), client.startup()]), /unencrypted data/],
+    ['an HTTP request', HTTP, /looks like HTTP/],
+    ['a command of Redis', Buffer.from('*1\r\n$4\r\nPING\r\n'), /looks like Redis/],
+    ['a Terminate message, from a client that leaves at once', client.terminate(), /Terminate message/],
     [
-      'bytes behind GSSENCRequest',
-      Buffer.concat([client.gssencRequest(), Buffer.from('x')]),
-      /unencrypted data/,
+      'a TLS handshake',
+      Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 1, 0, 1, 0xfc]),
+      /TLS handshake.*--tls-cert/,
+    ],
+    [
+      'a length of 2 GB',
+      Buffer.from([0x7f, 0xff, 0xff, 0xff, 0, 3, 0, 0]),
+      /length would be 2147483647 bytes$/,
+    ],
+    [
+      'a length of 4 GB',
+      Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0]),
+      /length would be 4294967295 bytes$/,
+    ],
+    ['a length of 7', Buffer.from([0, 0, 0, 7, 0, 3, 0]), /length would be 7 bytes$/],
+    ['a length of 0', Buffer.alloc(8), /length would be 0 bytes$/],
+    [
+      'a cancel request without a key',
+      client.cancel(1, Buffer.alloc(0)),
+      /cancel request of an impossible length \(12 bytes\)$/,
+    ],
+    [
+      'a cancel request whose key is too long',
+      client.cancel(1, Buffer.alloc(257)),
+      /cancel request of an impossible length \(269 bytes\)$/,
     ],
   ];
   for (const [name, bytes, reason] of cases) {
-    test(`${name}: one ErrorResponse 08P01, and nothing reaches the server`, { timeout }, async () => {
+    test(`${name}: silence, one line in the log, and nothing reaches the server`, { timeout }, async () => {
       const upstream = await fakeServer();
       const proxy = await testProxy(upstream.address);
-      const { error, session } = await refused(proxy, bytes);
+      const alice = await proxy.connect();
+      alice.send(bytes);
+      assert.deepEqual(await alice.receiveAll(), Buffer.alloc(0));
+      assert.equal(alice.error, undefined, 'no reset: all was read');
+      alice.end();
+      const session = onlySession(await proxy.settled());
+      assert.match(session.end_detail ?? '', reason);
+      assert.equal(session.end_reason, 'refused');
+      assert.equal(session.wire.client.own_in, bytes.length);
+      assert.equal(session.wire.client.bytes_out, 0);
+      assert.equal(upstream.connections, 0);
+      const logged = proxy.log.filter(({ level }) => level >= 40);
+      assert.deepEqual(
+        logged.map(({ msg }) => msg),
+        [`127.0.0.1: ${session.end_detail}`],
+      );
+    });
+  }
+
+  for (const [request, bytes, reason] of [
+    [
+      'SSLRequest',
+      Buffer.concat([client.sslRequest(), client.startup()]),
+      /unencrypted data after SSL request/,
+    ],
+    [
+      'GSSENCRequest',
+      Buffer.concat([client.gssencRequest(), Buffer.from('x')]),
+      /unencrypted data after GSSAPI encryption request/,
+    ],
+  ] as const) {
+    test(`bytes behind ${request}: its answer, and one ErrorResponse 08P01`, { timeout }, async () => {
+      const upstream = await fakeServer();
+      const proxy = await testProxy(upstream.address);
+      const alice = await proxy.connect();
+      alice.send(bytes);
+      const answers = await alice.receiveAll();
+      assert.equal(answers[0], 0x4e);
+      const error = onlyError(answers.subarray(1));
       assert.equal(error['C'], '08P01');
       assert.match(error['M']!, reason);
+      alice.end();
+      const session = onlySession(await proxy.settled());
       assert.equal(session.end_reason, 'refused');
       assert.equal(session.wire.client.own_in, bytes.length);
       assert.equal(session.wire.client.own_out, session.wire.client.bytes_out);
@@ -162,14 +220,43 @@ describe('a start-up that is none', () => {
       await alice.deliver(Buffer.from([byte]));
       await untilStill(() => proxy.proxy.report().sessions[0]?.wire.client.bytes_in ?? 0, 2);
     }
-    assert.match((await refusalOf(alice))['M']!, /TLS handshake/);
-    await proxy.settled();
+    assert.deepEqual(await alice.receiveAll(), Buffer.alloc(0));
+    alice.end();
+    assert.match(onlySession(await proxy.settled()).end_detail ?? '', /TLS handshake/);
   });
 
-  test('megabytes of garbage do not keep the client from reading why', { timeout }, async () => {
+  test('megabytes of garbage are not read to their end', { timeout }, async () => {
     const proxy = await testProxy({ path: socketPath() });
-    const { error } = await refused(proxy, Buffer.alloc(3_000_017, 0xee));
-    assert.equal(error['C'], '08P01');
+    const alice = await proxy.connect();
+    alice.send(Buffer.alloc(3_000_017, 0xee));
+    assert.deepEqual(await alice.receiveAll(), Buffer.alloc(0));
+    const session = onlySession(await proxy.settled());
+    assert.equal(session.end_reason, 'refused');
+    assert.equal(session.wire.client.own_in, session.wire.client.bytes_in);
+    assert.equal(session.balanced, true);
+  });
+
+  test('a flood of it is logged once', { timeout }, async () => {
+    const proxy = await testProxy({ path: socketPath() });
+    for (let at = 0; at < 23; at += 1) {
+      const alice = await proxy.connect();
+      alice.send(HTTP);
+      await alice.receiveAll();
+      alice.end();
+    }
+    await proxy.settled();
+    assert.equal(proxy.log.filter(({ level }) => level >= 40).length, 1);
+  });
+
+  test('a client that closes in the middle of its start-up packet gets silence', { timeout }, async () => {
+    const proxy = await testProxy({ path: socketPath() });
+    const alice = await proxy.connect();
+    alice.send(client.startup().subarray(0, 11));
+    alice.end();
+    assert.deepEqual(await alice.receiveAll(), Buffer.alloc(0));
+    const session = onlySession(await proxy.settled());
+    assert.match(session.end_detail ?? '', /in the middle of its start-up packet/);
+    assert.equal(session.balanced, true);
   });
 
   for (const [name, bytes] of [
@@ -177,25 +264,22 @@ describe('a start-up that is none', () => {
     ['a part of a packet', client.startup().subarray(0, 11)],
     ['an SSLRequest and no more', client.sslRequest()],
   ] as const) {
-    test(`a client that sends ${name} is told so after the time-out`, { timeout }, async () => {
+    test(`a client that sends ${name} is closed in silence after the time-out`, { timeout }, async () => {
       const proxy = await testProxy({ path: socketPath() }, { startupTimeoutMs: 101 });
       const alice = await proxy.connect();
       if (bytes.length > 0) alice.send(bytes);
-      let answer = await alice.receiveAll();
-      if (answer[0] === 0x4e) answer = answer.subarray(1);
-      const error = onlyError(answer);
-      assert.equal(error['C'], '08P01');
-      assert.equal(error['M'], 'no startup packet within 0.101 s');
+      const answer = await alice.receiveAll();
+      assert.equal(answer.toString(), name === 'an SSLRequest and no more' ? 'N' : '');
       alice.end();
       const session = onlySession(await proxy.settled());
-      assert.equal(session.end_detail, error['M']);
+      assert.equal(session.end_detail, 'no startup packet within 0.101 s');
     });
   }
 
   test('a client that goes on sending after it was refused is cut off', { timeout }, async () => {
     const proxy = await testProxy({ path: socketPath() });
     const alice = await proxy.connect();
-    alice.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    alice.send(client.gssencRequest(), Buffer.from('x'));
     await alice.receiveAll();
     // It never closes its direction.
     const session = onlySession(await proxy.settled());

@@ -437,7 +437,7 @@ describe('stop()', () => {
     halfClosed.client.end();
     await halfClosed.server.receiveAll();
     const refused = await proxy.connect();
-    refused.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    refused.send(client.gssencRequest(), Buffer.from('x'));
     await refused.receiveAll();
     const starting = await proxy.connect();
     starting.send(client.startup());

@@ -171,7 +171,7 @@ test('one server that is gone refuses its own clients only', { timeout }, async 
     const alice = await connectTo(proxy.proxy.addresses[0]!);
     alice.send(client.startup());
     const error = await refusalOf(alice);
-    assert.equal(error['C'], '08001');
+    assert.equal(error['C'], '57P03');
     assert.ok(error['M']!.includes(formatAddress(gone)));
   }
   leave(await openAt(proxy, 1, upstream));
@@ -194,7 +194,8 @@ test('limits of a pair are its own: time-outs and who may introduce clients', { 
   const [impatient, balanced, plain] = proxy.proxy.addresses;
   const patient = await connectTo(plain!);
   const silent = await connectTo(impatient!);
-  assert.match((await refusalOf(silent))['M']!, /no startup packet within 0.053 s/);
+  assert.deepEqual(await silent.receiveAll(), Buffer.alloc(0));
+  silent.end();
   const unannounced = await connectTo(balanced!);
   unannounced.send(client.startup());
   assert.match((await refusalOf(unannounced))['M']!, /expected a PROXY protocol header/);

@@ -188,7 +188,7 @@ describe('TLS with the client', () => {
     const proxy = await testProxy(upstream.address, { clientTls: CLIENT_TLS });
     const alice = await connectTls(proxy.address);
     alice.send(client.startup());
-    assert.equal((await refusalOf(alice))['C'], '08001');
+    assert.equal((await refusalOf(alice))['C'], '57P03');
     const { wire } = onlySession(await proxy.settled());
     assert.ok(wire.client.own_out > 1);
   });
@@ -226,7 +226,7 @@ describe('TLS with the server', () => {
         bob.end();
       } else {
         const error = await refusalOf(alice);
-        assert.equal(error['C'], '08001');
+        assert.equal(error['C'], '57P03');
         assert.match(error['M'] ?? '', outcome);
         assert.match(error['M'] ?? '', /at 127\.0\.0\.1:\d+/);
       }

@@ -135,7 +135,11 @@ describe('the start-up packet reader refuses, at the length field,', () => {
       const packet = Buffer.alloc(30, 'x');
       packet.writeUInt32BE(length);
       for (const pieces of splits(packet)) {
-        assert.deepEqual(read(pieces), { packet: { kind: 'invalid', length }, taken: 4, pending: 4 });
+        assert.deepEqual(read(pieces), {
+          packet: { kind: 'invalid', as: 'startup_packet', length },
+          taken: 4,
+          pending: 4,
+        });
       }
     });
   }
@@ -150,10 +154,17 @@ describe('the start-up packet reader refuses, at the length field,', () => {
     });
   }
 
-  test('and a CancelRequest without a whole key', () => {
-    const packet = untyped('04d2 162e', '00001267', '000000');
-    assert.deepEqual(read([packet]).packet, { kind: 'invalid', length: packet.length });
-  });
+  for (const [name, fields] of [
+    ['without a process id', ['0000']],
+    ['without a key', ['00001267']],
+    ['with a key longer than 256 bytes', ['00001267', '5a'.repeat(257)]],
+  ] as const) {
+    test(`and a CancelRequest ${name}`, () => {
+      const packet = untyped('04d2 162e', ...fields);
+      const { length } = packet;
+      assert.deepEqual(read([packet]).packet, { kind: 'invalid', as: 'cancel_request', length });
+    });
+  }
 });
 
 describe('the start-up packet reader takes what PostgreSQL takes', () => {
@@ -235,6 +246,10 @@ test('a length that is out of bounds stays so, whatever comes behind it, byte by
   const chunk = Buffer.from([1, 0, 0, 55, 0, 0, 0, 8, 0, 3, 0, 0]);
   for (let at = 0; at < chunk.length; at += 1) {
     const { packet } = reader.read(chunk, at, at + 1);
-    assert.deepEqual(packet, at < 3 ? null : { kind: 'invalid', length: 0x01000037 }, `byte ${at}`);
+    assert.deepEqual(
+      packet,
+      at < 3 ? null : { kind: 'invalid', as: 'startup_packet', length: 0x01000037 },
+      `byte ${at}`,
+    );
   }
 });
