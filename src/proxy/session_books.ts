@@ -23,6 +23,12 @@ export class RequestBooks extends SessionBooks implements DirectionBooks {
     this.tap?.fromClient(buffer, 0, bytes);
   }
 
+  /** Behind the server's end: it is no traffic, and ends with pgnetflow. */
+  lost(_buffer: Buffer, bytes: number): number {
+    this.session.wire.client.ownIn += bytes;
+    return 0;
+  }
+
   wrote(): void {
     this.session.wroteToServer();
     this.throttle.hold();
@@ -50,6 +56,12 @@ export class ReplyBooks extends SessionBooks implements DirectionBooks {
   read(buffer: Buffer, bytes: number, now: number): void {
     this.session.fromServer(buffer, 0, bytes, now);
     this.tap?.fromServer(buffer, 0, bytes);
+  }
+
+  /** It still tells what became of the statements that the client has left behind. */
+  lost(buffer: Buffer, bytes: number, now: number): number {
+    this.read(buffer, bytes, now);
+    return bytes;
   }
 
   wrote(): void {

@@ -22,6 +22,12 @@ export interface LegListener {
 /** How long the other end may take to close its direction once it could have read the last that was written. */
 const LINGER_MS = 2000;
 
+/**
+ * What is read from it meanwhile, to see its end behind a last message. Whoever goes on sending must come to a write that blocks:
+ * libpq looks for what the server has said only then.
+ */
+const LINGER_BYTES = 256 * 1024;
+
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** One of a session's two connections, with its counters. */
@@ -163,10 +169,20 @@ export class Leg {
 
   /**
    * Closes our direction and lets the other end read up to it, and close its own: to close a connection with
-   * something unread is to reset it, and then the last that was written may never arrive.
+   * something unread is to reset it, and then the last that was written may never arrive. The listener stays the same.
    */
   linger(): void {
     const socket = this.#socket;
+    const listener = this.#listener;
+    let left = LINGER_BYTES;
+    this.#listener = {
+      read: (chunk, bytes) => {
+        left -= bytes;
+        return listener.read(chunk, bytes) && left > 0;
+      },
+      ended: () => listener.ended(),
+      closed: (error) => listener.closed(error),
+    };
     const limit = (): void => {
       const timer = setTimeout(() => socket.destroy(), LINGER_MS);
       socket.once('close', () => clearTimeout(timer));

@@ -11,6 +11,12 @@ export interface DirectionBooks {
    * @param now when it was read
    */
   read(buffer: Buffer, bytes: number, now: number): void;
+  /**
+   * One read that nobody gets, for the other side is gone.
+   *
+   * @returns how many bytes of it count as {@link undelivered}
+   */
+  lost(buffer: Buffer, bytes: number, now: number): number;
   /** One write of it. */
   wrote(): void;
   /** The kernel has taken all that was written. @param now when it had */
@@ -56,6 +62,10 @@ export class Pump {
   pass(buffer: Buffer, bytes: number): boolean {
     const now = performance.now();
     const outcome = this.#write(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+    if (outcome === Outcome.Lost) {
+      this.#lose(this.#books.lost(buffer, bytes, now));
+      return true;
+    }
     const writtenAt = performance.now();
     this.#books.read(buffer, bytes, now);
     return this.#bookWrite(bytes, outcome, writtenAt);
@@ -82,8 +92,7 @@ export class Pump {
   /** @returns false to stop reading */
   #bookWrite(bytes: number, outcome: Outcome, writtenAt: number): boolean {
     if (outcome === Outcome.Lost) {
-      this.#lost += bytes;
-      this.#books.undelivered(this.#lost + this.#waiting);
+      this.#lose(bytes);
       return true;
     }
     this.#books.wrote();
@@ -96,6 +105,11 @@ export class Pump {
     this.#waiting = bytes;
     this.#books.undelivered(this.#lost + bytes);
     return false;
+  }
+
+  #lose(bytes: number): void {
+    this.#lost += bytes;
+    this.#books.undelivered(this.#lost + this.#waiting);
   }
 
   readonly #onFull = (): void => {

@@ -35,6 +35,11 @@ export class TlsChannel implements TlsTotals {
   readonly #writes: Write[] = [];
   /** Pieces of plaintext that were passed on: OpenSSL hands over a record at a time, and so does Node. */
   #reads = 0;
+  /**
+   * Plaintext that Node had given out with the last piece. Not asked for later: of a socket that has broken, what Node
+   * had decrypted goes from its buffer to nobody.
+   */
+  #passedOn = 0;
   /** Records that the writes become, unless Node joins two of them. */
   #recordsWritten = 0;
   /** The first write, which nothing but itself tells the records of, is one record whatever the other end has asked for. */
@@ -61,6 +66,7 @@ export class TlsChannel implements TlsTotals {
   /** A piece of plaintext is passed on. */
   read(): void {
     this.#reads += 1;
+    this.#passedOn = this.#socket.bytesRead - this.#socket.readableLength;
     if (this.#reads > 1) return;
     // In the next turn all that was read with it has been decrypted.
     setImmediate(() => {
@@ -103,8 +109,7 @@ export class TlsChannel implements TlsTotals {
   }
 
   get overheadIn(): number {
-    const passedOn = this.#socket.bytesRead - this.#socket.readableLength;
-    return this.socketIn - this.#clear.in - passedOn;
+    return this.socketIn - this.#clear.in - this.#passedOn;
   }
 
   get overheadOut(): number {

@@ -191,6 +191,17 @@ export class Conversation {
     return queue.empty ? null : queue.kindAt(queue.head);
   }
 
+  /**
+   * All is answered, or all but the ReadyForQuery behind a replication stream: a walsender whose server shuts down ends the
+   * stream with CommandComplete and closes (WalSndDone of src/backend/replication/walsender.c).
+   */
+  get allAnswered(): boolean {
+    const { queue, answering } = this;
+    if (queue.empty) return true;
+    if (queue.length > 1 || !(answering instanceof Statement)) return false;
+    return answering.kind === 'copy_both' && answering.completions > 0;
+  }
+
   /** The head of the queue has been answered in full. */
   answered(): void {
     this.#shift()?.answered();
@@ -251,7 +262,10 @@ export class Conversation {
     const { queue } = this;
     const end = copyIn.open ? queue.tail : copyIn.endedAt;
     for (let at = queue.head + 1; at < end; at += 1) {
-      if (queue.kindAt(at) !== Expectation.Sync) break;
+      const kind = queue.kindAt(at);
+      // By an earlier COPY of the same Query.
+      if (kind === Expectation.Swallowed) continue;
+      if (kind !== Expectation.Sync) break;
       queue.ownerAt(at).owed -= 1;
       queue.swallow(at);
     }

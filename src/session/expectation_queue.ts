@@ -59,6 +59,7 @@ export class ExpectationQueue {
   #aftermaths: (Aftermath | null)[] = FIRST_ENTRIES.slice();
   #head = 0;
   #tail = 0;
+  #swallowed = 0;
 
   get empty(): boolean {
     return this.#head === this.#tail;
@@ -66,6 +67,11 @@ export class ExpectationQueue {
 
   get length(): number {
     return this.#tail - this.#head;
+  }
+
+  /** Entries that the server will answer. */
+  get owed(): number {
+    return this.length - this.#swallowed;
   }
 
   /** Position that the next entry will have. */
@@ -103,16 +109,23 @@ export class ExpectationQueue {
   /** Marks the entry at a position behind the head as one that the server will not answer. */
   swallow(position: number): void {
     this.#kinds[this.#slot(position)] = Expectation.Swallowed;
+    this.#swallowed += 1;
   }
 
   /** Removes the head, and the swallowed entries behind it: the head is always one that will be answered. */
   shift(): void {
-    do {
-      const slot = this.#slot(this.#head);
-      this.#owners[slot] = null;
-      this.#aftermaths[slot] = null;
-      this.#head += 1;
-    } while (this.#head !== this.#tail && this.kindAt(this.#head) === Expectation.Swallowed);
+    this.#drop();
+    while (this.#head !== this.#tail && this.kindAt(this.#head) === Expectation.Swallowed) {
+      this.#drop();
+      this.#swallowed -= 1;
+    }
+  }
+
+  #drop(): void {
+    const slot = this.#slot(this.#head);
+    this.#owners[slot] = null;
+    this.#aftermaths[slot] = null;
+    this.#head += 1;
   }
 
   #slot(position: number): number {

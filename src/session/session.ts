@@ -191,6 +191,7 @@ export class Session {
     const conversation = this.#conversation;
     conversation.now = now;
     const cutOff = this.#cutOff;
+    const { allAnswered } = conversation;
     this.#turnOpaque();
     this.waits.end(now);
     this.endedAt = now;
@@ -199,7 +200,7 @@ export class Session {
     this.#closeAll(this.#requests.handedOn(), now);
     this.#closeAll(this.#replies.handedOn(), now);
     for (const statement of [...conversation.open()].toReversed()) {
-      if (statement.owed === 0 && !statement.copyInOpen) settled(statement);
+      if ((statement.owed === 0 || allAnswered) && !statement.copyInOpen) settled(statement);
       else if (reason !== 'shutdown') statement.abort();
       statement.endedAt = now;
       this.#close(statement);
@@ -218,12 +219,12 @@ export class Session {
 
   /** The server owes so many answers that nothing more should be read from the client before it has given some. */
   get overdrawn(): boolean {
-    return this.#conversation.queue.length > MAX_OWED;
+    return this.#conversation.queue.owed > MAX_OWED;
   }
 
   /** The server owes an answer, or a message is under way. */
   get busy(): boolean {
-    return !this.#conversation.queue.empty || !this.#requests.atBoundary || !this.#replies.atBoundary;
+    return !this.#conversation.allAnswered || !this.#requests.atBoundary || !this.#replies.atBoundary;
   }
 
   /** Known to be between two messages of the server's: pgnetflow itself could say something to the client. */
@@ -331,7 +332,7 @@ export class Session {
   get #cutOff(): boolean {
     if (this.starting) return false;
     // Behind an impossible length nobody knows what was answered: what was owed then has been cut off.
-    return this.#unread ? !this.#conversation.queue.empty : this.busy;
+    return this.#unread ? !this.#conversation.allAnswered : this.busy;
   }
 
   get #sumOfAccounts(): Account {
@@ -378,7 +379,7 @@ export class Session {
   }
 }
 
-/** Entries of the expectation queue, each some hundred bytes, beyond which a client has to wait. */
+/** Answers owed, each some hundred bytes, beyond which a client has to wait. */
 const MAX_OWED = 10_000;
 
 function settled(statement: Statement): void {

@@ -5,7 +5,14 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import type { PostgresServer } from '../../src/embedded/postgres.ts';
 import type { SessionRecord } from '../../src/report/model.ts';
-import { libpqEnvironment, run, start, type Target, temporaryDirectory } from '../support/programs.ts';
+import {
+  libpqEnvironment,
+  run,
+  start,
+  succeed,
+  type Target,
+  temporaryDirectory,
+} from '../support/programs.ts';
 import { proxyBefore, type RunningProxy } from '../support/running_proxy.ts';
 import { debianProgram, debianMissing, debianServer } from '../support/servers.ts';
 import { until } from '../support/until.ts';
@@ -193,6 +200,39 @@ describe('psql', { skip: debianMissing }, () => {
       port: 0,
     });
     assert.equal(report.cancels.length, 1);
+  });
+
+  it('whose backend is terminated amid its COPY says so, and what nobody got is no traffic', async () => {
+    const running = await proxyBefore(theServer());
+    const { child, finished } = start(
+      program,
+      ['-X', '-c', 'create temp table t (text text)', '-c', 'copy t from stdin'],
+      { env: libpqEnvironment(running) },
+    );
+    const session = (): SessionRecord => running.proxy.report().sessions[0]!;
+    const copied = (): number => session().statements[1]?.R.bytes ?? 0;
+    const rows = `${'x'.repeat(997)}\n`.repeat(1009);
+    // It goes on for as long as somebody takes it.
+    const feed = (): void => {
+      if (child.exitCode === null) child.stdin?.write(rows, () => setImmediate(feed));
+    };
+    await until(() => running.proxy.openSessions > 0 && session().statement_count === 2, 'the COPY');
+    child.stdin?.on('error', () => undefined);
+    feed();
+    await until(() => copied() > 1_000_000, 'a megabyte of it');
+    const pid = session().backend_pid;
+    const env = libpqEnvironment(theServer());
+    await succeed(program, ['-XAtc', `select pg_terminate_backend(${pid})`], { env });
+    const { stderr } = await finished;
+    assert.match(stderr, /terminating connection due to administrator command/);
+    const report = await running.settled();
+    const ended = report.sessions[0]!;
+    assert.deepEqual([ended.statements[1]?.outcome, ended.statements[1]?.sqlstate], ['error', '57P01']);
+    const { client, server: upstream } = ended.wire;
+    // What the server's kernel took, and little more; the rest of what was read is no traffic.
+    assert.equal(ended.R.bytes, upstream.bytes_out + ended.undelivered.R);
+    assert.ok(ended.undelivered.R <= 64 * 1024, `${ended.undelivered.R} bytes undelivered`);
+    assert.ok(client.own_in <= 512 * 1024, `${client.own_in} bytes read behind the server's end`);
   });
 
   it('killed in the middle of a COPY, leaves an aborted statement and balanced books', async () => {

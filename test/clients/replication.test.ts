@@ -70,6 +70,29 @@ describe('physical replication', { skip: debianMissing }, () => {
     const [segment] = readdirSync(directory);
     assert.ok(statSync(path.join(directory, segment!)).size >= 16 * 1024 * 1024);
   });
+
+  it('ends in order when the primary is shut down', async () => {
+    const server = await debianServer();
+    await sql(server, 'create table t (n int, a text)');
+    const running = await proxyBefore(server);
+    const { finished } = start(
+      debianProgram('pg_receivewal'),
+      ['-D', temporaryDirectory(), '--no-loop', '--no-sync', '-s', '1'],
+      { env: libpqEnvironment(running) },
+    );
+    const first = await untilStreamed(running, 0);
+    await sql(server, fill);
+    await untilStreamed(running, first.S.bytes + 997 * 31 * 32);
+    await server.stop('fast');
+    await finished;
+    const report = await running.settled();
+    const stream = streamOf(report)!;
+    assert.deepEqual([stream.outcome, stream.tag], ['ok', 'COPY 0']);
+    const session = report.sessions.find(({ statements }) => statements.includes(stream));
+    // It may say so before it goes.
+    assert.match(session?.end_reason ?? '', /^(?:terminate|server_closed)$/);
+    assert.equal(session?.end_detail, null);
+  });
 });
 
 describe('logical replication', () => {

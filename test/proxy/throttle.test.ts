@@ -42,3 +42,29 @@ test(
     assert.equal(session.accounts.statement.S, expected);
   },
 );
+
+test(
+  'Syncs amid a COPY, which nobody answers, do not keep its client waiting',
+  { timeout: 20_000 },
+  async () => {
+    const { proxy, client: asking, server: answering } = await openSession();
+    const query = client.query('copy t from stdin');
+    const syncs = Buffer.alloc(14_009 * client.sync().length, client.sync());
+    const before = answering.receivedBytes;
+    asking.send(query, syncs, client.copyDone());
+    await until(() => answering.receivedBytes > before + query.length, 'what the proxy has read');
+    await untilStill(() => answering.receivedBytes);
+    answering.send(server.copyIn());
+    const all = query.length + syncs.length + client.copyDone().length;
+    await until(() => answering.receivedBytes === before + all, 'the end of the data');
+    answering.send(server.complete('COPY 0'), server.ready());
+    await asking.receive(server.copyIn().length + server.complete('COPY 0').length + server.ready().length);
+    asking.send(client.terminate());
+    asking.end();
+    answering.end();
+    const session = onlySession(await proxy.settled());
+    assert.equal(session.end_reason, 'terminate');
+    const [{ kind, outcome } = {}] = session.statements;
+    assert.deepEqual([kind, outcome], ['copy_in', 'ok']);
+  },
+);

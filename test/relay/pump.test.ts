@@ -39,6 +39,10 @@ async function pumping(): Promise<Pumping> {
     };
   const books: DirectionBooks = {
     read: (_buffer, _bytes, now) => note('read')(now),
+    lost: (_buffer, bytes, now) => {
+      note('lost')(now);
+      return bytes;
+    },
     wrote: () => note('wrote')(),
     handedOn: note('handedOn'),
     stallBegan: note('stallBegan'),
@@ -109,14 +113,14 @@ test(
   },
 );
 
-test('a chunk for a leg that is gone is booked, and lost', { timeout }, async () => {
+test('a chunk for a leg that is gone is lost, and the books say what of it counts', { timeout }, async () => {
   const { pump, to, peer, entries } = await pumping();
   to.destroy();
   assert.equal(pump.pass(Buffer.from('lost'), 4), true);
   assert.deepEqual(
     entries.map(({ what, out }) => [what, out]),
     [
-      ['read', 0],
+      ['lost', 0],
       ['undelivered', 0],
     ],
   );

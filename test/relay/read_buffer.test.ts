@@ -19,6 +19,7 @@ const MB = 1024 * 1024;
 const noListener: LegListener = { read: () => true, ended: () => undefined, closed: () => undefined };
 const noBooks: DirectionBooks = {
   read: () => undefined,
+  lost: (_buffer, bytes) => bytes,
   wrote: () => undefined,
   handedOn: () => undefined,
   stallBegan: () => undefined,
