@@ -195,6 +195,10 @@ function proxyOptions(
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
     ...room(settings, log),
+    console:
+      settings['console-database'] === 'off'
+        ? null
+        : { database: settings['console-database'], settings: settings.written },
     diagnoseAfterMs: settings['diagnose-after'],
     diagnose: (backend) => diagnoser.diagnose(backend),
     log,
