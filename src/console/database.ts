@@ -3,7 +3,14 @@ import type { StartupPacket } from '../wire/startup_packet.ts';
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
 
 /** The virtual database. */
-export const CONSOLE = 'pgnetflow';
+const CONSOLE = 'pgnetflow';
+
+export interface ConsoleNames {
+  /** Where the server logs those in who name no other database. */
+  readonly database: string;
+  /** Another name of the console; null: none. */
+  readonly alias: string | null;
+}
 
 /**
  * The database in which the server is to log a console session in: that of `-d pgnetflow/DATABASE`, or the one given.
@@ -12,11 +19,11 @@ export const CONSOLE = 'pgnetflow';
  */
 export function consoleDatabase(
   { parameters, protocolMajor }: StartupMessage,
-  byDefault: string,
+  { database: byDefault, alias }: ConsoleNames,
 ): string | null {
   const database = parameters.get('database');
   if (database === undefined || protocolMajor !== 3) return null;
-  if (database === CONSOLE) return byDefault;
+  if (database === CONSOLE || database === alias) return byDefault;
   return database.startsWith(`${CONSOLE}/`) ? database.slice(CONSOLE.length + 1) : null;
 }
 

@@ -22,6 +22,8 @@ export function createViews(views: ReadonlyMap<string, ConsoleTable>): string {
   for (const [name, table] of views) {
     const view = `pg_temp.${name}`;
     commands.push(`CREATE TEMPORARY VIEW ${name} AS ${sourceOf(table)}`);
+    // For roles that the client takes on; it is visible in this session only.
+    commands.push(`GRANT SELECT ON ${view} TO PUBLIC`);
     commands.push(`COMMENT ON VIEW ${view} IS ${literal(table.help)}`);
     for (const { name: column, help } of table.columns)
       commands.push(`COMMENT ON COLUMN ${view}.${quoted(column)} IS ${literal(help)}`);

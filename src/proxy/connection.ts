@@ -196,7 +196,7 @@ export class Connection {
     const { session } = this;
     this.#stopStartupTimer();
     const { console: consoleOptions } = this.options;
-    const database = consoleOptions === null ? null : consoleDatabase(message, consoleOptions.database);
+    const database = consoleOptions === null ? null : consoleDatabase(message, consoleOptions);
     if (consoleOptions !== null && database !== null) {
       this.#openConsole(message, rest, { ...consoleOptions, database });
       return;

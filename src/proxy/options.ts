@@ -7,6 +7,7 @@ import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { CancelDiagnosis } from '../session/cancel.ts';
 import type { Endpoint } from '../session/leg_totals.ts';
 import type { ConsoleOptions } from '../console/console.ts';
+import type { ConsoleNames } from '../console/database.ts';
 import type { Accounting, Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
@@ -90,10 +91,7 @@ export interface ProxyOptions extends SessionLimits {
 }
 
 /** What the console needs to know. */
-export interface ConsoleStart extends ConsoleOptions {
-  /** Where the server logs those in who name no other database. */
-  readonly database: string;
-}
+export type ConsoleStart = ConsoleOptions & ConsoleNames;
 
 /** What one connection is told. */
 export type ConnectionOptions = ListenerOptions &
@@ -126,7 +124,7 @@ export const PROXY_DEFAULTS = {
   // Each makes the server fork a process.
   maxCancels: 1000,
   diagnoseAfterMs: 5000,
-  console: { database: 'postgres', settings: [] },
+  console: { database: 'postgres', alias: null, settings: [] },
 } as const satisfies Partial<ProxyOptions>;
 
 /** What must be told about a listener, and what may be. */

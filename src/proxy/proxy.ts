@@ -122,9 +122,13 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
 
   /** @throws {ListenError} when an address cannot be listened on; nothing is left open then */
   async listen(): Promise<void> {
-    const { console: options } = this.#options;
+    const { console: options, log, tap } = this.#options;
     await this.#doors.open(
-      { ...this.#options, console: options === null ? null : { ...options, collector: this.collector } },
+      {
+        log,
+        ...(tap !== undefined && { tap }),
+        console: options === null ? null : { ...options, collector: this.collector },
+      },
       (socket, door) => this.#accept(socket, door),
       (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
     );

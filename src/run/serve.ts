@@ -198,7 +198,11 @@ function proxyOptions(
     console:
       settings['console-database'] === 'off'
         ? null
-        : { database: settings['console-database'], settings: settings.written },
+        : {
+            database: settings['console-database'],
+            alias: settings['console-alias'],
+            settings: settings.written,
+          },
     diagnoseAfterMs: settings['diagnose-after'],
     diagnose: (backend) => diagnoser.diagnose(backend),
     log,

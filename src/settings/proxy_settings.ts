@@ -86,6 +86,15 @@ const PROCESS_SETTINGS = {
     default: PROXY_DEFAULTS.console.database,
     parse: path,
   }),
+  'console-alias': setting('optional', {
+    group: 'Results',
+    placeholder: 'DATABASE',
+    unit: 'name',
+    describe:
+      'Another name of the console, for tools that were made for PgBouncer and always ask for the database pgbouncer',
+    default: null,
+    parse: path,
+  }),
   'diagnose-after': setting('value', {
     group: 'Results',
     placeholder: 'SECONDS',

@@ -117,6 +117,11 @@ const STATS = consoleTable<DatabaseRow>({
     ...FIGURES.map(([name, help, of]) =>
       numeric(`avg_${shortName(name)}`, `average: ${help}`, average(name, of)),
     ),
+    numeric(
+      'total_requests',
+      'statements, as PgBouncer before 1.8 called them',
+      ({ statements }) => statements,
+    ),
     ...OURS,
   ],
 });
