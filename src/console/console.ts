@@ -400,12 +400,14 @@ export class Console {
     if (tables.size === 0 || this.#session.facts.transactionStatus === 'E') return;
     const viewer = await this.#viewer();
     if (viewer === null) return;
+    const isAlone = this.#session.facts.transactionStatus === 'I' && !this.#isPipelining;
     const report = (this.#snapshot ??= await this.#options.collector.inquire({
       maxAgeMs: 0,
       statements: 'open',
-      fingerprints: [...tables.values()].some(({ name }) => name === 'statements'),
+      // What the transaction asks for later is of this moment, too.
+      fingerprints: !isAlone || [...tables.values()].some(({ name }) => name === 'statements'),
     }));
-    if (this.#session.facts.transactionStatus === 'I' && !this.#isPipelining) this.#snapshot = null;
+    if (isAlone) this.#snapshot = null;
     const { settings } = this.#options;
     const statements: HiddenStatement[] = [];
     for (const table of tables.values()) {
