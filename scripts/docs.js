@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { consoleReference, foreignTablesScript } from '../dist/src/console/document.js';
 import { causesTable } from '../dist/src/kernel/document.js';
 import { csvColumnsTable } from '../dist/src/report/document.js';
 import { configurationDocument } from '../dist/src/settings/document.js';
@@ -34,6 +35,12 @@ const pages = {
     '<!-- end of causes -->',
     causesTable,
   ),
+  'docs/console.md': between(
+    'docs/console.md',
+    '<!-- reference: made by `npm run docs` from src/console/tables/ -->',
+    '<!-- end of reference -->',
+    consoleReference,
+  ),
 };
 
 function keep(name, text) {
@@ -48,6 +55,7 @@ for (const [name, make] of Object.entries(pages)) {
   const options = await resolveConfig(path.join(root, name));
   keep(name, await format(make(read(name)), { ...options, parser: 'markdown' }));
 }
+keep('examples/pgnetflow_fdw.sql', foreignTablesScript());
 for (const [name, text] of Object.entries(probeVariants(read('probes/netflow.bt')))) {
   keep(`probes/${name}`, text);
 }

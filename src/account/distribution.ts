@@ -4,7 +4,7 @@ import int32Histogram from 'hdr-histogram-js/dist/Int32Histogram.js';
 /** Below this, shifts find where a value is counted, in place of logarithms and powers. */
 const SHIFTABLE = 2 ** 31;
 
-/** The package's histogram of whole numbers, with a faster way to the counter. */
+/** The package's histogram of whole numbers, with a faster way to the counter, and to several quantiles. */
 class Histogram extends int32Histogram.default {
   override countsArrayIndex(value: number): number {
     if (!(value < SHIFTABLE)) return super.countsArrayIndex(value);
@@ -12,8 +12,26 @@ class Histogram extends int32Histogram.default {
     const bucket = Math.max(31 - Math.clz32(value) - magnitude, 0);
     return (bucket << magnitude) + (value >>> bucket);
   }
+
+  /**
+   * In one pass what getValueAtPercentile has in one for each: the largest value that the histogram cannot tell from the
+   * one asked for.
+   *
+   * @param percents whole numbers, ascending
+   */
+  valuesAtPercents(percents: readonly number[]): number[] {
+    const values: number[] = [];
+    let counted = 0;
+    for (let index = -1; values.length < percents.length && index < this.countsArrayLength;) {
+      const wanted = Math.max(Math.ceil((this.totalCount * percents[values.length]!) / 100), 1);
+      while (counted < wanted && ++index < this.countsArrayLength) counted += this.getCountAtIndex(index);
+      values.push(this.highestEquivalentValue(this.valueFromIndex(index)));
+    }
+    return values;
+  }
 }
 
+const QUANTILES = [50, 95, 99] as const;
 const SIGNIFICANT_DIGITS = 2;
 /** The histogram's counters have 32 bits, and throw when one is full. */
 const MAX_COUNT = 2 ** 31 - 1;
@@ -38,6 +56,8 @@ export class Distribution {
   #count = 0;
   #max = 0;
   #histogram: Histogram | null = null;
+  /** The quantiles of the first so many values: most of a report's are those of the report before. */
+  #latest: { readonly count: number; readonly values: readonly number[] } = { count: 0, values: [] };
 
   record(value: number): void {
     this.recordTimes(value, 1);
@@ -71,9 +91,10 @@ export class Distribution {
     const histogram = this.#histogram;
     const max = this.#max;
     if (histogram === null) return { p50: this.#value, p95: this.#value, p99: this.#value, max };
-    // The histogram answers with the largest value that it cannot tell from the one asked for.
-    const at = (percentile: number): number => Math.min(histogram.getValueAtPercentile(percentile), max);
-    return { p50: at(50), p95: at(95), p99: at(99), max };
+    if (this.#latest.count !== this.#count)
+      this.#latest = { count: this.#count, values: histogram.valuesAtPercents(QUANTILES) };
+    const [p50, p95, p99] = this.#latest.values.map((value) => Math.min(value, max));
+    return { p50: p50!, p95: p95!, p99: p99!, max };
   }
 
   /** Turns the equal values so far into a histogram. */

@@ -17,6 +17,7 @@ export class StatementTotals {
   /** Calls, prepares, and what was never answered. */
   readonly outcomes: Record<Outcome, number> = { ok: 0, error: 0, cancelled: 0, aborted: 0, open: 0 };
   rows = 0;
+  roundtrips = 0;
   readonly R = new Flow();
   readonly S = new Flow();
   /** Duration of the calls. */
@@ -50,6 +51,7 @@ export class StatementTotals {
     this.S.add(S);
     this.outcomes[statement.outcome] += 1;
     this.rows += rowsOf(statement);
+    this.roundtrips += statement.roundtrips;
     this.clientStallMs += statement.clientStallMs;
     this.serverStallMs += statement.serverStallMs;
     this.clientWaitMs += statement.clientWaitMs;
@@ -79,6 +81,7 @@ export class StatementTotals {
     this.outcomes.aborted += other.outcomes.aborted;
     this.outcomes.open += other.outcomes.open;
     this.rows += other.rows;
+    this.roundtrips += other.roundtrips;
     this.R.add(other.R);
     this.S.add(other.S);
     this.callsMs += other.callsMs;

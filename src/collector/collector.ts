@@ -1,11 +1,10 @@
 import type { ReportRecord } from '../report/model.ts';
+import type { ReportExtent } from '../report/report_record.ts';
 
 /** What a reader asks for. */
-export interface Inquiry {
+export interface Inquiry extends ReportExtent {
   /** Milliseconds that the figures may be old; 0: those of this moment. */
   readonly maxAgeMs: number;
-  /** Which statements are listed with their session: those that are kept and those under way, or the latter only. */
-  readonly statements: 'kept' | 'open';
 }
 
 /**
@@ -20,7 +19,12 @@ export interface Collector {
 
 /** What knows the figures of this moment. */
 export interface FiguresSource {
-  report(statements: Inquiry['statements']): ReportRecord;
+  report(extent: ReportExtent): ReportRecord;
+}
+
+interface Latest {
+  readonly at: number;
+  readonly report: ReportRecord;
 }
 
 /** A collector of figures that are all in this thread. */
@@ -28,19 +32,20 @@ export class LocalCollector implements Collector {
   readonly #source: FiguresSource;
   /** Milliseconds of a steady clock. */
   readonly #now: () => number;
-  readonly #latest = new Map<Inquiry['statements'], { readonly at: number; readonly report: ReportRecord }>();
+  readonly #latest = new Map<string, Latest>();
 
   constructor(source: FiguresSource, now: () => number = () => performance.now()) {
     this.#source = source;
     this.#now = now;
   }
 
-  async inquire({ maxAgeMs, statements }: Inquiry): Promise<ReportRecord> {
+  async inquire({ maxAgeMs, ...extent }: Inquiry): Promise<ReportRecord> {
     const at = this.#now();
-    const latest = this.#latest.get(statements);
+    const key = `${extent.statements} ${extent.fingerprints}`;
+    const latest = this.#latest.get(key);
     if (latest !== undefined && at - latest.at < maxAgeMs) return latest.report;
-    const report = this.#source.report(statements);
-    this.#latest.set(statements, { at, report });
+    const report = this.#source.report(extent);
+    this.#latest.set(key, { at, report });
     return report;
   }
 }

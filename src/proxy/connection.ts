@@ -1,5 +1,7 @@
 import type { Leg, LegListener } from '../relay/leg.ts';
 import { formatAddress } from '../relay/address.ts';
+import { Console } from '../console/console.ts';
+import { consoleDatabase, withDatabase } from '../console/database.ts';
 import { dial, type DialError } from '../relay/dial.ts';
 import { Relay, type RelayEnd } from '../relay/relay.ts';
 import { describeTlsError } from '../relay/tls_context.ts';
@@ -9,7 +11,7 @@ import { fatalError } from '../wire/encode.ts';
 import { SaslOffer } from '../wire/sasl_offer.ts';
 import { BINDING_HINT, bindingFailed, endDetail, endReason } from './ending.ts';
 import { type CancelRequest, Negotiation, type Opening, type StartupMessage } from './negotiation.ts';
-import type { ConnectionOptions, Tap } from './options.ts';
+import type { ConnectionOptions, ConsoleStart, Tap } from './options.ts';
 import { answer, bookOwn } from './own_bytes.ts';
 import { ReplyBooks, RequestBooks, UnreadReplyBooks, UnreadRequestBooks } from './session_books.ts';
 import { SQLSTATE, type Sqlstate } from './sqlstate.ts';
@@ -44,6 +46,8 @@ export class Connection {
   /** Null once the client has said what it wants. */
   #startupTimer: NodeJS.Timeout | null;
   #relay: Relay | null = null;
+  /** In place of the relay. */
+  #console: Console | null = null;
   #giveUpDialling: (() => void) | null = null;
 
   constructor(
@@ -87,7 +91,7 @@ export class Connection {
   /** Tells the client that pgnetflow stops, where the protocol allows it and the client takes it at once. */
   sayGoodbye(): void {
     const { session, leg } = this;
-    if (session.startup === null || !session.atReplyBoundary) return;
+    if (session.startup === null || session.isConsole || !session.atReplyBoundary) return;
     if (leg.unwritable || leg.socket.writableLength > 0) return;
     answer(session, leg, fatalError(SQLSTATE.adminShutdown, 'terminating connection: pgnetflow was stopped'));
   }
@@ -96,8 +100,9 @@ export class Connection {
   stop(): void {
     this.#stopStartupTimer();
     this.#giveUpDialling?.();
-    if (this.#relay === null) this.leg.destroy();
-    else this.#relay.stop();
+    const carrier = this.#relay ?? this.#console;
+    if (carrier === null) this.leg.destroy();
+    else carrier.stop();
   }
 
   /** The connection goes on as the carrier of a cancel request and has no session. */
@@ -190,6 +195,12 @@ export class Connection {
   #connect(message: StartupMessage, reads: number, rest: Buffer): void {
     const { session } = this;
     this.#stopStartupTimer();
+    const { console: consoleOptions } = this.options;
+    const database = consoleOptions === null ? null : consoleDatabase(message, consoleOptions);
+    if (consoleOptions !== null && database !== null) {
+      this.#openConsole(message, rest, { ...consoleOptions, database });
+      return;
+    }
     session.start(message, reads, rest, performance.now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
@@ -197,6 +208,25 @@ export class Connection {
       rest.length === 0 ? message.packet : Buffer.concat([message.packet, rest]),
       this.options.upstreamTls,
     );
+  }
+
+  /** A session of the console: all of it is between the client, the server and pgnetflow itself. */
+  #openConsole(message: StartupMessage, rest: Buffer, options: ConsoleStart): void {
+    const { session, leg } = this;
+    const { kind, protocolMajor, protocolMinor, parameters } = message;
+    session.startup = { kind, protocolMajor, protocolMinor, parameters };
+    session.isConsole = true;
+    leg.pause();
+    this.#dialServer(this.options.upstreamTls, (server) => {
+      this.#console = new Console(
+        session,
+        { client: leg, server },
+        options,
+        (end) => this.#relayEnded(end),
+        this.#alterationOf(),
+      );
+      this.#console.start(withDatabase(message.packet, options.database), rest);
+    });
   }
 
   /** The client is to speak TLS with the server itself. */
@@ -207,18 +237,25 @@ export class Connection {
   }
 
   #dial(first: Buffer, tls: UpstreamTls | null): void {
-    const { session } = this;
-    session.undelivered.R = first.length;
+    this.session.undelivered.R = first.length;
     // Until there is a server to read for.
     this.leg.pause();
+    this.#dialServer(tls, (server) => this.#relayTo(server, first));
+  }
+
+  #dialServer(tls: UpstreamTls | null, onConnect: (server: Leg) => void): void {
+    const { upstream, connectTimeoutMs } = this.options;
     this.#giveUpDialling = dial(
-      this.options.upstream,
-      this.options.connectTimeoutMs,
-      session.wire.server,
+      upstream,
+      connectTimeoutMs,
+      this.session.wire.server,
       (result) => {
         this.#giveUpDialling = null;
         if (result instanceof Error) this.#unreachable(result);
-        else this.#relayTo(result, first);
+        else {
+          this.#reached(result);
+          onConnect(result);
+        }
       },
       tls,
     );
@@ -229,14 +266,23 @@ export class Connection {
     this.refuse(SQLSTATE.cannotConnectNow, error.message);
   }
 
-  #relayTo(server: Leg, first: Buffer): void {
-    const { session, leg } = this;
+  #reached(server: Leg): void {
     const { upstream, tcpKeepaliveMs } = this.options;
-    if (tcpKeepaliveMs > 0) for (const each of [leg, server]) each.keepAlive(tcpKeepaliveMs);
-    session.server =
+    if (tcpKeepaliveMs > 0) for (const each of [this.leg, server]) each.keepAlive(tcpKeepaliveMs);
+    this.session.server =
       'path' in upstream
         ? { address: upstream.path, port: 0 }
         : { address: server.socket.remoteAddress ?? upstream.host, port: upstream.port };
+  }
+
+  /** Log-in methods that bind to TLS are taken out of the offer to a client in the clear. */
+  #alterationOf(): SaslOffer | null {
+    const bindsNothing = this.session.wire.server.tls !== null && this.#negotiation.encryption === 'none';
+    return bindsNothing ? new SaslOffer() : null;
+  }
+
+  #relayTo(server: Leg, first: Buffer): void {
+    const { session, leg } = this;
     const tap = session.passthrough ? null : this.#tap;
     const throttle = new Throttle(session, leg);
     const [Requests, Replies] =
@@ -250,8 +296,7 @@ export class Connection {
       silentServer: (error: Error | null) => this.#tellSilence(error),
       ended: (end: RelayEnd) => this.#relayEnded(end),
     };
-    const bindsNothing = session.wire.server.tls !== null && this.#negotiation.encryption === 'none';
-    this.#relay = new Relay(leg, server, books, events, bindsNothing ? new SaslOffer() : null);
+    this.#relay = new Relay(leg, server, books, events, this.#alterationOf());
     this.#relay.start(first);
   }
 
@@ -271,7 +316,8 @@ export class Connection {
       session.endDetail = `${endDetail(session, end) ?? ''}; ${BINDING_HINT}`;
       this.options.log.warn({ session: session.id }, session.endDetail);
     }
-    session.end(endReason(session, end), performance.now(), session.endDetail ?? endDetail(session, end));
+    const reason = this.#console?.hasTerminated === true ? 'terminate' : endReason(session, end);
+    session.end(reason, performance.now(), session.endDetail ?? endDetail(session, end));
     this.#owner.ended(this);
   }
 

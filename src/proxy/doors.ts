@@ -51,7 +51,7 @@ export class Doors {
         for (const address of pair.listen) {
           const entrance = { listener: formatAddress(address), upstream: formatAddress(pair.upstream) };
           const balancers = new Networks(pair.proxyProtocolFrom);
-          const door = { address, options: { ...common, ...pair }, balancers, entrance };
+          const door = { address, options: { ...pair, ...common }, balancers, entrance };
           const listener = await listen(address, (socket) => onConnection(socket, door), onAcceptError);
           entrance.listener = formatAddress(listener.address);
           this.#listeners[at]!.push(listener);

@@ -6,6 +6,8 @@ import type { ClientTls } from '../relay/client_tls.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { CancelDiagnosis } from '../session/cancel.ts';
 import type { Endpoint } from '../session/leg_totals.ts';
+import type { ConsoleOptions } from '../console/console.ts';
+import type { ConsoleNames } from '../console/database.ts';
 import type { Accounting, Session, SessionLimits } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 
@@ -80,14 +82,23 @@ export interface ProxyOptions extends SessionLimits {
   /** Is asked about one backend at a time, once for each statement. */
   readonly diagnose?: BackendDiagnoser['diagnose'];
   readonly log: Logger;
+  /** The virtual database `pgnetflow`; null: it is a database like any other. */
+  readonly console: Omit<ConsoleStart, 'collector'> | null;
   /** Called as each statement's figures become final; must not throw. */
   readonly onStatement?: (session: Session, statement: Statement) => void;
   /** Opens a tap for each session. */
   readonly tap?: (session: Session) => Tap;
 }
 
+/** What the console needs to know. */
+export type ConsoleStart = ConsoleOptions & ConsoleNames;
+
 /** What one connection is told. */
-export type ConnectionOptions = ListenerOptions & Pick<ProxyOptions, 'log' | 'tap'>;
+export type ConnectionOptions = ListenerOptions &
+  Pick<ProxyOptions, 'log' | 'tap'> & {
+    /** Null: there is no console. */
+    readonly console: ConsoleStart | null;
+  };
 
 /** What a listener does unless told otherwise. */
 export const LISTENER_DEFAULTS = {
@@ -113,6 +124,7 @@ export const PROXY_DEFAULTS = {
   // Each makes the server fork a process.
   maxCancels: 1000,
   diagnoseAfterMs: 5000,
+  console: { database: 'postgres', alias: null, settings: [] },
 } as const satisfies Partial<ProxyOptions>;
 
 /** What must be told about a listener, and what may be. */

@@ -1,9 +1,10 @@
 import type net from 'node:net';
 import { StatementStatistics } from '../account/statistics.ts';
-import type { FiguresSource, Inquiry } from '../collector/collector.ts';
+import { type FiguresSource, LocalCollector } from '../collector/collector.ts';
+import { SessionSums } from '../collector/session_sums.ts';
 import { packageVersion } from '../package_version.ts';
 import type { ReportRecord } from '../report/model.ts';
-import { reportRecord } from '../report/report_record.ts';
+import { reportRecord, type ReportExtent, WHOLE } from '../report/report_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
 import { type Address, formatAddress } from '../relay/address.ts';
 import type { DialError } from '../relay/dial.ts';
@@ -37,6 +38,9 @@ import { SQLSTATE } from './sqlstate.ts';
 /** Cancel requests kept for the report. */
 const MAX_CANCELS_KEPT = 1000;
 
+/** Pairs of a database and a user whose sessions are added up apart. */
+const MAX_SUMS = 1000;
+
 /** What a flood could repeat, and the log must not. */
 type Flood =
   'connections' | 'silence' | 'cancels' | 'accept' | 'junk' | 'headers' | 'violations' | `to ${string}`;
@@ -63,6 +67,7 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
   readonly #startedAt = this.#clock.now();
   readonly #connections = new Set<Connection>();
   readonly #archive: SessionArchive;
+  readonly #sums = new SessionSums(MAX_SUMS);
   readonly #limits: SessionLimits;
   readonly #statistics: StatementStatistics;
   readonly #cancels = new CancelLedger(MAX_CANCELS_KEPT);
@@ -77,6 +82,8 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
   #admitted = 0;
   readonly #refused = { connections: 0, cancels: 0 };
   readonly #seldom: SeldomLog<Flood>;
+  /** Where readers get figures while it runs. */
+  readonly collector = new LocalCollector(this);
   readonly #doors: Doors;
   #stopFollowing: (() => void) | null = null;
   #sessions = 0;
@@ -110,13 +117,18 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
   /** The sessions that a report would list. */
   *sessions(): Generator<Session> {
     yield* this.#archive.list();
-    for (const { session } of this.#connections) yield session;
+    yield* this.#openSessions();
   }
 
   /** @throws {ListenError} when an address cannot be listened on; nothing is left open then */
   async listen(): Promise<void> {
+    const { console: options, log, tap } = this.#options;
     await this.#doors.open(
-      this.#options,
+      {
+        log,
+        ...(tap !== undefined && { tap }),
+        console: options === null ? null : { ...options, collector: this.collector },
+      },
       (socket, door) => this.#accept(socket, door),
       (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
     );
@@ -124,19 +136,20 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
   }
 
   /** The books as they stand: ended sessions and open ones. */
-  report(statements: Inquiry['statements'] = 'kept'): ReportRecord {
+  report(extent: ReportExtent = WHOLE): ReportRecord {
     return reportRecord(
       {
         version: packageVersion(),
         clock: this.#clock,
         startedAt: this.#startedAt,
         sessions: [...this.sessions()],
+        databases: this.#sums.records(this.#counted(), this.#clock.now()),
         droppedSessions: this.#archive.dropped,
         statistics: this.#statistics,
         cancels: this.#cancels,
         refused: this.#refused,
       },
-      statements,
+      extent,
     );
   }
 
@@ -217,7 +230,16 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
     if (this.#turnedAway.delete(connection) || !this.#connections.delete(connection)) return;
     const { session } = connection;
     if (session.startup !== null || session.passthrough) this.#admitted -= 1;
+    if (!session.isConsole) this.#sums.ended(session);
     this.#archive.add(session);
+  }
+
+  *#openSessions(): Generator<Session> {
+    for (const { session } of this.#connections) yield session;
+  }
+
+  *#counted(): Generator<Session> {
+    for (const session of this.#openSessions()) if (!session.isConsole) yield session;
   }
 
   // -------------------------------------------------------------------------- private

@@ -182,6 +182,7 @@ export const CSV_COLUMNS: readonly CsvColumn[] = [
   ofStatement('sqlstate', TEXT, 'the code of its error', ({ sqlstate }) => sqlstate),
   ofStatement('tag', TEXT, 'its last command tag', ({ tag }) => tag),
   ofStatement('rows', COUNT, 'rows returned or affected, of the last command', ({ rows }) => rows),
+  ofStatement('roundtrips', COUNT, 'round trips that began with it', ({ roundtrips }) => roundtrips),
   ofStatement('fetches', COUNT, 'Execute messages', ({ fetches }) => fetches),
   ofStatement('completions', COUNT, 'SQL commands that completed', ({ completions }) => completions),
   ofStatement('started_at', TIMESTAMP, 'when its first byte was seen', ({ time }) => time.started_at),

@@ -24,6 +24,7 @@ function fingerprintRecord(totals: StatementTotals, clock: SteadyClock): Fingerp
     errors: outcomes.error + outcomes.cancelled,
     outcomes: { ...outcomes },
     rows: totals.rows,
+    roundtrips: totals.roundtrips,
     R: flowRecord(R),
     S: flowRecord(S),
     total_us: microseconds(totals.callsMs),

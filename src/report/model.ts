@@ -246,6 +246,8 @@ export interface StatementRecord {
   sqlstate: string | null;
   tag: string | null;
   rows: number | null;
+  /** Round trips that began with it. */
+  roundtrips: number;
   /** Execute messages of an extended-protocol statement. */
   fetches: number;
   /** One per SQL command of a Query that has several; empty otherwise. */
@@ -306,6 +308,19 @@ export interface SessionIdentity {
   application_name: string | null;
 }
 
+/** What an open session does, in the words of pg_stat_activity. */
+export interface ActivityRecord {
+  state: 'starting' | 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
+  /** Whom it waits for, and to do what. */
+  wait_event: 'ClientRead' | 'ClientWrite' | 'ServerRead' | 'ServerWrite';
+  /** `seq` of the statement that the server is answering; null when it owes nothing. */
+  statement: number | null;
+  /** Null outside of a transaction. */
+  xact_started_at: string | null;
+  /** When the client last spoke, or had been answered. */
+  changed_at: string;
+}
+
 export interface SessionRecord extends SessionIdentity {
   id: number;
   /** The balancer on whose connection the client came, as its PROXY protocol header said; null without. */
@@ -316,6 +331,10 @@ export interface SessionRecord extends SessionIdentity {
   encrypted: 'passthrough' | null;
   /** `off`: relayed unread, by `--accounting off`, so that all bytes are `opaque` and there are no statements. */
   accounting: 'on' | 'off';
+  /** It is a session of pgnetflow's console: all of its bytes are own bytes. */
+  console: boolean;
+  /** What it does; null of one that has ended. */
+  activity: ActivityRecord | null;
   server_version: string | null;
   started_at: string;
   ended_at: string | null;
@@ -355,6 +374,10 @@ export interface SessionRecord extends SessionIdentity {
     /** Of `idle_us`: within statements. */
     client_wait_us: number;
   };
+  /** How often the client had the turn, sent what must be answered, and waited. A log-in is one. */
+  roundtrips: number;
+  /** Transactions that have ended, those of single statements included. */
+  transactions: number;
   statement_count: number;
   statements: StatementRecord[];
   /** Statements that were not kept, added up. */
@@ -391,6 +414,7 @@ export interface FingerprintRecord {
   /** Calls and prepares by how they ended. */
   outcomes: { ok: number; error: number; cancelled: number; aborted: number; open: number };
   rows: number;
+  roundtrips: number;
   R: FlowRecord;
   S: FlowRecord;
   /** Duration of all calls. */
@@ -449,12 +473,36 @@ export interface CancelRecord {
   diagnosis: CancelDiagnosisRecord | null;
 }
 
+/** What the sessions of one user in one database have moved, those that are not listed included. */
+export interface SessionSumRecord {
+  /** Both null for sessions that never said who they are, and for what was added up because there were too many. */
+  database: string | null;
+  user: string | null;
+  sessions: number;
+  /** Of these, those that have not ended. */
+  open: number;
+  statements: number;
+  transactions: number;
+  roundtrips: number;
+  R: FlowRecord;
+  S: FlowRecord;
+  time: {
+    active_us: number;
+    idle_us: number;
+    idle_in_transaction_us: number;
+    client_stall_us: number;
+    server_stall_us: number;
+  };
+}
+
 export interface ReportRecord {
   schema: typeof REPORT_SCHEMA;
   version: string;
   started_at: string;
   ended_at: string;
   totals: { R: FlowRecord; S: FlowRecord };
+  /** By database and user; adds up to `totals`. */
+  databases: SessionSumRecord[];
   sessions: SessionRecord[];
   statements: FingerprintRecord[];
   cancels: CancelRecord[];

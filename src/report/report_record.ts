@@ -4,7 +4,13 @@ import type { Cancel, CancelDiagnosis } from '../session/cancel.ts';
 import type { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Session } from '../session/session.ts';
 import { fingerprintRecords } from './fingerprint_record.ts';
-import { type CancelDiagnosisRecord, type CancelRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
+import {
+  type CancelDiagnosisRecord,
+  type CancelRecord,
+  REPORT_SCHEMA,
+  type ReportRecord,
+  type SessionSumRecord,
+} from './model.ts';
 import { flowRecord, microseconds, sessionRecord } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
@@ -14,6 +20,7 @@ export interface ReportSources {
   readonly clock: SteadyClock;
   readonly startedAt: number;
   readonly sessions: readonly Session[];
+  readonly databases: readonly SessionSumRecord[];
   readonly droppedSessions: {
     readonly sessions: number;
     readonly unbalanced: number;
@@ -27,15 +34,24 @@ export interface ReportSources {
   readonly refused: { readonly connections: number; readonly cancels: number };
 }
 
+/** How much of it is wanted. */
+export interface ReportExtent {
+  /** Those that are kept and those under way, or the latter only. */
+  readonly statements: 'kept' | 'open';
+  readonly fingerprints: boolean;
+}
+
+export const WHOLE: ReportExtent = { statements: 'kept', fingerprints: true };
+
 /**
  * The report at this moment, largest session first.
  *
- * @param statements which are listed with their session: those that are kept and those under way, or the latter only
+ * @param extent which statements are listed with their session, and whether those by fingerprint are listed
  */
-export function reportRecord(sources: ReportSources, statements: 'kept' | 'open' = 'kept'): ReportRecord {
+export function reportRecord(sources: ReportSources, extent: ReportExtent = WHOLE): ReportRecord {
   const { clock, droppedSessions: dropped } = sources;
   const sessions = sources.sessions
-    .map((session) => sessionRecord(session, clock, statements))
+    .map((session) => sessionRecord(session, clock, extent.statements))
     .toSorted((a, b) => b.R.bytes + b.S.bytes - (a.R.bytes + a.S.bytes) || a.id - b.id);
   const totals = { R: flowRecord(dropped.R), S: flowRecord(dropped.S) };
   for (const session of sessions) {
@@ -52,8 +68,9 @@ export function reportRecord(sources: ReportSources, statements: 'kept' | 'open'
     started_at: clock.timestamp(sources.startedAt),
     ended_at: clock.timestamp(clock.now()),
     totals,
+    databases: [...sources.databases],
     sessions,
-    statements: fingerprintRecords(sources.statistics, clock),
+    statements: extent.fingerprints ? fingerprintRecords(sources.statistics, clock) : [],
     cancels: sources.cancels.list().map((cancel) => cancelRecord(cancel, clock)),
     refused: { ...sources.refused },
     kernel: null,

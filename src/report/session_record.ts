@@ -5,6 +5,7 @@ import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type {
   AccountRecord,
+  ActivityRecord,
   AccountsRecord,
   FlowRecord,
   LegRecord,
@@ -23,6 +24,19 @@ export function sessionRecord(
   clock: SteadyClock,
   listed: 'kept' | 'open' = 'kept',
 ): SessionRecord {
+  // Nothing of one that has ended changes any more, and none of its statements is under way.
+  if (listed === 'kept' || session.endedAt === null) return makeRecord(session, clock, listed);
+  const known = ended.get(session);
+  if (known !== undefined) return known;
+  const made = makeRecord(session, clock, listed);
+  ended.set(session, made);
+  return made;
+}
+
+/** Records of sessions that have ended, without statements. */
+const ended = new WeakMap<Session, SessionRecord>();
+
+function makeRecord(session: Session, clock: SteadyClock, listed: 'kept' | 'open'): SessionRecord {
   const now = clock.now();
   session.waits.catchUp(now);
   const { startup, facts } = session;
@@ -45,6 +59,8 @@ export function sessionRecord(
     protocol: startup === null ? null : `${startup.protocolMajor}.${startup.protocolMinor}`,
     encrypted: session.passthrough ? 'passthrough' : null,
     accounting: session.accounting,
+    console: session.isConsole,
+    activity: session.endedAt === null ? activityRecord(session, clock) : null,
     server_version: facts.serverVersion,
     started_at: clock.timestamp(session.startedAt),
     ended_at: session.endedAt === null ? null : clock.timestamp(session.endedAt),
@@ -68,6 +84,8 @@ export function sessionRecord(
       server_stall_us: microseconds(waits.serverStallMs),
       client_wait_us: microseconds(waits.clientWaitMs),
     },
+    roundtrips: session.roundtrips,
+    transactions: facts.transactions,
     statement_count: session.statementCount,
     statements,
     dropped: {
@@ -75,6 +93,17 @@ export function sessionRecord(
       R: flowRecord(droppedStatements.account.R),
       S: flowRecord(droppedStatements.account.S),
     },
+  };
+}
+
+function activityRecord(session: Session, clock: SteadyClock): ActivityRecord {
+  const { state, waitEvent, transactionStartedAt, changedAt } = session.activity;
+  return {
+    state,
+    wait_event: waitEvent,
+    statement: session.answering?.seq ?? null,
+    xact_started_at: transactionStartedAt === null ? null : clock.timestamp(transactionStartedAt),
+    changed_at: clock.timestamp(changedAt),
   };
 }
 
@@ -118,6 +147,7 @@ export function statementRecord(
     sqlstate: statement.sqlstate,
     tag: statement.tag,
     rows: statement.rows,
+    roundtrips: statement.roundtrips,
     fetches: statement.fetches,
     parts: (statement.parts ?? []).map((part) => ({
       tag: part.tag,

@@ -79,6 +79,7 @@ const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'calls', align: 'right', cell: ({ calls }) => String(calls) },
   { name: 'errors', align: 'right', cell: ({ errors }) => String(errors) },
   { name: 'rows', align: 'right', cell: ({ rows }) => String(rows) },
+  { name: 'trips', align: 'right', cell: ({ roundtrips }) => String(roundtrips) },
   { name: 'R', align: 'right', cell: ({ R }) => formatBytes(R.bytes) },
   { name: 'S', align: 'right', cell: ({ S }) => formatBytes(S.bytes) },
   { name: 'total', align: 'right', cell: ({ total_us }) => formatDuration(total_us) },

@@ -195,6 +195,14 @@ function proxyOptions(
     maxSessionsKept: settings['max-sessions-kept'],
     maxFingerprints: settings['max-fingerprints'],
     ...room(settings, log),
+    console:
+      settings['console-database'] === 'off'
+        ? null
+        : {
+            database: settings['console-database'],
+            alias: settings['console-alias'],
+            settings: settings.written,
+          },
     diagnoseAfterMs: settings['diagnose-after'],
     diagnose: (backend) => diagnoser.diagnose(backend),
     log,

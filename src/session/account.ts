@@ -31,6 +31,8 @@ export class Flow {
 export class Account {
   readonly R = new Flow();
   readonly S = new Flow();
+  /** Round trips that began with it: the client had the turn, sent what this asks for, and waited. */
+  roundtrips = 0;
   /** Entries of the expectation queue that point here. */
   owed = 0;
   /** Its figures have been handed out as final; nothing may be booked here any more. */
@@ -39,6 +41,7 @@ export class Account {
   add(other: Account): void {
     this.R.add(other.R);
     this.S.add(other.S);
+    this.roundtrips += other.roundtrips;
   }
 
   /** Bytes of others stand between those booked so far and those that follow. */

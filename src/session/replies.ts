@@ -35,6 +35,8 @@ export interface ServerFacts {
   applicationName: string | null;
   /** `I` idle, `T` in a transaction, `E` in a failed one; null before the first ReadyForQuery. */
   transactionStatus: 'I' | 'T' | 'E' | null;
+  /** Transactions that have ended: ReadyForQuery messages outside of one, behind the log-in. */
+  transactions: number;
   lastError: ErrorFields | null;
 }
 
@@ -46,6 +48,7 @@ export class Replies extends Direction {
     serverVersion: null,
     applicationName: null,
     transactionStatus: null,
+    transactions: 0,
     lastError: null,
   };
 
@@ -74,9 +77,7 @@ export class Replies extends Direction {
         break;
       case Backend.ReadyForQuery:
         this.book(conversation.answeringReady ?? conversation.accounts.async, 1, bytes);
-        facts.transactionStatus = transactionStatus(buffer[from]);
-        conversation.ready();
-        if (facts.transactionStatus === 'I') conversation.endTransaction();
+        this.#ready(transactionStatus(buffer[from]));
         break;
       case Backend.ErrorResponse:
         this.#fail(decodeErrorFields(buffer, from, to), bytes);
@@ -130,6 +131,16 @@ export class Replies extends Direction {
         if (KNOWN.has(type)) this.#bookAnswer(bytes);
         else this.book(conversation.accounts.opaque, 1, bytes);
     }
+  }
+
+  #ready(status: ServerFacts['transactionStatus']): void {
+    const { conversation, facts } = this;
+    const isLogin = facts.transactionStatus === null;
+    facts.transactionStatus = status;
+    conversation.ready();
+    if (status !== 'I') return;
+    if (!isLogin) facts.transactions += 1;
+    conversation.endTransaction();
   }
 
   #answering(): Account {

@@ -40,6 +40,21 @@ export interface SessionLimits {
   readonly statementBudget?: StatementBudget;
 }
 
+/** What a session does, in the words of pg_stat_activity. */
+export interface Activity {
+  readonly state: 'starting' | 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
+  /**
+   * Whom it waits for: to read from the client (its next message) or from the server (its answer), or to write to one
+   * of them, which does not take what the other has sent.
+   */
+  readonly waitEvent: 'ClientRead' | 'ClientWrite' | 'ServerRead' | 'ServerWrite';
+  /** Null outside of a transaction. */
+  readonly transactionStartedAt: number | null;
+  readonly changedAt: number;
+}
+
+const IDLE = { I: 'idle', T: 'idle in transaction', E: 'idle in transaction (aborted)' } as const;
+
 type StartupMessage = Extract<StartupPacket, { kind: 'startup_message' }>;
 
 /** The door through which a client came, and the server behind it, as the user wrote them. */
@@ -80,6 +95,10 @@ export class Session {
   /** Bytes read from one side that the other has not taken yet, or never will, for it has gone. */
   readonly undelivered = { R: 0, S: 0 };
   readonly waits: Waits;
+  /** It is a session of the console, which pgnetflow itself speaks in: all of its bytes are own bytes. */
+  isConsole = false;
+  /** When the turn changed: the client spoke, or had been answered. */
+  turnedAt: number;
 
   readonly #observer: SessionObserver;
   readonly #conversation = new Conversation();
@@ -87,12 +106,16 @@ export class Session {
   readonly #replies: Replies;
   readonly #kept: KeptStatements;
   #unread = false;
+  /** The client has sent what must be answered, and has not been answered yet. */
+  #isServersTurn = false;
+  #transactionStartedAt = 0;
   readonly #tlsPlaces = new TlsPlaces();
 
   constructor(id: number, client: Endpoint, limits: SessionLimits, observer: SessionObserver, now: number) {
     this.id = id;
     this.client = client;
     this.startedAt = now;
+    this.turnedAt = now;
     this.#observer = observer;
     this.#kept = new KeptStatements(limits.maxStatementsKept, limits.statementBudget);
     const onViolation = (violation: Violation): void => this.#violated(violation);
@@ -120,6 +143,7 @@ export class Session {
       this.#requests.untyped(accounts.opaque, message.packet.length, reads);
     } else {
       this.#conversation.expect(Expectation.Startup, accounts.startup);
+      this.#roundTripBegan(now);
       this.#requests.untyped(accounts.startup, message.packet.length, reads);
     }
     if (this.accounting === 'off' || message.protocolMajor !== 3) this.#turnOpaque();
@@ -141,7 +165,9 @@ export class Session {
     conversation.now = now;
     this.waits.clientSpoke(now);
     this.#requests.scan(buffer, from, to);
-    if (!conversation.queue.empty) this.waits.idleEnded();
+    if (conversation.queue.empty) return;
+    this.waits.idleEnded();
+    if (!this.#isServersTurn) this.#roundTripBegan(now);
   }
 
   wroteToServer(): void {
@@ -170,6 +196,10 @@ export class Session {
     const owesNothing = conversation.queue.empty;
     if ((wire.server.tls !== null || wire.client.tls !== null) && owesNothing) {
       this.#tlsPlaces.rested(this.#requests.position, this.#replies.position, wire, finished[0]);
+    }
+    if (owesNothing && this.#isServersTurn) {
+      this.#isServersTurn = false;
+      this.turnedAt = now;
     }
     this.#closeAll(finished, now);
     const isClientsTurn = owesNothing || (conversation.awaitsCopyData && this.#requests.allHandedOn);
@@ -275,6 +305,11 @@ export class Session {
     return sum;
   }
 
+  /** Of all accounts. */
+  get roundtrips(): number {
+    return this.#sumOfAccounts.roundtrips;
+  }
+
   /** Sum of all accounts and of what is {@link pendingBytes}. */
   get bookedBytes(): { readonly R: number; readonly S: number } {
     const { R, S } = this.#sumOfAccounts;
@@ -313,6 +348,20 @@ export class Session {
     return answering instanceof Statement ? answering : null;
   }
 
+  /** What the session does, as a row of pg_stat_activity has it. */
+  get activity(): Activity {
+    const { queue } = this.#conversation;
+    const { transactionStatus: status } = this.facts;
+    const isIdle = !this.#unread && queue.empty;
+    return {
+      state: this.#unread ? 'active' : this.loggingIn ? 'starting' : isIdle ? IDLE[status ?? 'I'] : 'active',
+      waitEvent:
+        this.waits.stalled ?? (isIdle || this.#conversation.awaitsCopyData ? 'ClientRead' : 'ServerRead'),
+      transactionStartedAt: isIdle && (status ?? 'I') === 'I' ? null : this.#transactionStartedAt || null,
+      changedAt: this.turnedAt,
+    };
+  }
+
   /** Protocol bytes scanned, counted apart from the accounts. */
   get protocolBytes(): { readonly R: number; readonly S: number } {
     return { R: this.#requests.bytes, S: this.#replies.bytes };
@@ -333,6 +382,15 @@ export class Session {
     if (this.starting) return false;
     // Behind an impossible length nobody knows what was answered: what was owed then has been cut off.
     return this.#unread ? !this.#conversation.allAnswered : this.busy;
+  }
+
+  /** The client had the turn and has sent what must be answered. A log-in is one, however many rounds it takes. */
+  #roundTripBegan(now: number): void {
+    const { answering } = this.#conversation;
+    this.#isServersTurn = true;
+    this.turnedAt = now;
+    if (this.facts.transactionStatus === 'I') this.#transactionStartedAt = now;
+    if (answering !== null) answering.roundtrips += 1;
   }
 
   get #sumOfAccounts(): Account {

@@ -73,6 +73,12 @@ export class Waits {
     this.#idleSince = 0;
   }
 
+  /** Whom what was read waits to be written to; null when nothing waits. */
+  get stalled(): 'ClientWrite' | 'ServerWrite' | null {
+    if (this.#clientStalledSince !== 0) return 'ClientWrite';
+    return this.#serverStalledSince === 0 ? null : 'ServerWrite';
+  }
+
   /** Nobody waits any more. */
   end(now: number): void {
     this.catchUp(now);

@@ -4,7 +4,7 @@ import { choice, onOrOff, path } from './choice.ts';
 import { readConfigFile } from './config_file.ts';
 import { LISTENER_SETTINGS, type ListenerSettings } from './listener_settings.ts';
 import { readListeners } from './listeners.ts';
-import { type Sources, resolveSettings } from './resolve.ts';
+import { type Sources, resolveSettings, type WrittenSetting, writtenSettings } from './resolve.ts';
 import { type Settings, type Values, integer, secondsOrNever, setting } from './setting.ts';
 import { UsageError } from './usage_error.ts';
 
@@ -73,6 +73,25 @@ const PROCESS_SETTINGS = {
     describe:
       'Unix-domain socket on which to listen for pgnetflow probe, which lets the kernel count for itself; the report ' +
       'then holds its verdict on each session. Its directory must exist. Only the same user and root can connect',
+    default: null,
+    parse: path,
+  }),
+  'console-database': setting('value', {
+    group: 'Results',
+    placeholder: 'DATABASE',
+    unit: 'name',
+    describe:
+      'The database in which the server logs in who asks for the database pgnetflow, the console; pgnetflow/NAME names ' +
+      'another. off: there is no console, and pgnetflow is a database like any other',
+    default: PROXY_DEFAULTS.console.database,
+    parse: path,
+  }),
+  'console-alias': setting('optional', {
+    group: 'Results',
+    placeholder: 'DATABASE',
+    unit: 'name',
+    describe:
+      'Another name of the console, for tools that were made for PgBouncer and always ask for the database pgbouncer',
     default: null,
     parse: path,
   }),
@@ -179,6 +198,8 @@ export const PROXY_FLAGS = { ...PROXY_SETTINGS, config: CONFIG_SETTING } as cons
 export type ProxySettings = Values<typeof PROCESS_SETTINGS> & {
   /** At least one. */
   readonly listeners: readonly ListenerSettings[];
+  /** All of them, for SHOW CONFIG. */
+  readonly written: readonly WrittenSetting[];
 };
 
 /**
@@ -197,7 +218,7 @@ export function readProxySettings(
   const settings = resolveSettings(PROCESS_SETTINGS, sources);
   checkAccounting(settings);
   checkOutputs(settings);
-  return { ...settings, listeners };
+  return { ...settings, listeners, written: writtenSettings(PROXY_SETTINGS, sources) };
 }
 
 /**

@@ -84,6 +84,25 @@ export function findWritten(name: string, setting: Setting<unknown>, sources: So
   );
 }
 
+/** A setting as it was written, or as it is unless given. */
+export interface WrittenSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly default: string;
+}
+
+/** All settings of a table as texts, for people: what holds for all entries, where a file lists several. */
+export function writtenSettings(table: Settings, sources: Sources): WrittenSetting[] {
+  return Object.entries(table).map(([name, setting]) => {
+    const byDefault = setting.default ?? '';
+    return {
+      name,
+      value: findWritten(name, setting, sources)?.texts.join(', ') ?? byDefault,
+      default: byDefault,
+    };
+  });
+}
+
 function fromEntry(name: string, { entry }: Sources): Written | null {
   const texts = entry?.values.get(name);
   return entry === undefined || texts === undefined ? null : { place: `${entry.place}.${name}`, texts };

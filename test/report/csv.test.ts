@@ -79,6 +79,7 @@ describe('the CSV report', () => {
           clock,
           startedAt: 0,
           sessions: [relayed],
+          databases: [],
           droppedSessions: none,
           statistics: new StatementStatistics({ maxFingerprints: 23 }, 0),
           cancels: new CancelLedger(0),

@@ -32,6 +32,7 @@ suite('Fingerprint records', () => {
         errors: 1,
         outcomes: { ok: 1, error: 0, cancelled: 1, aborted: 0, open: 0 },
         rows: 1,
+        roundtrips: 0,
         R: { bytes: 34, messages: 2, reads: 2, writes: 2 },
         S: { bytes: 122, messages: 8, reads: 2, writes: 2 },
         total_us: 4000,

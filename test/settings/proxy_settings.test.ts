@@ -31,7 +31,8 @@ const UPSTREAM = { upstream: 'db1' };
 
 describe('the settings of the proxy', () => {
   it('have these defaults', () => {
-    assert.deepEqual(readProxySettings(UPSTREAM, {}), {
+    const { written, ...settings } = readProxySettings(UPSTREAM, {});
+    assert.deepEqual(settings, {
       listeners: [
         {
           listen: [{ host: '127.0.0.1', port: 6432 }],
@@ -60,6 +61,8 @@ describe('the settings of the proxy', () => {
       'statement-log': null,
       trace: null,
       'probe-socket': null,
+      'console-database': 'postgres',
+      'console-alias': null,
       'diagnose-after': 5000,
       'max-connections': 10_000,
       'max-cancels': 1000,
@@ -70,6 +73,13 @@ describe('the settings of the proxy', () => {
       'max-fingerprints': 2000,
       'log-level': 'info',
     });
+    // For people, as they would write them.
+    const texts = new Map(written.map(({ name, value }) => [name, value]));
+    assert.deepEqual([...texts.keys()], Object.keys(PROXY_SETTINGS));
+    assert.deepEqual(
+      [texts.get('upstream'), texts.get('diagnose-after'), texts.get('trace')],
+      ['db1', '5', ''],
+    );
   });
 
   it('come from a flag, or else the environment, or else the file', () => {
@@ -107,6 +117,8 @@ describe('the settings of the proxy', () => {
       'statement-log': 'log.ndjson',
       trace: 'trace.txt',
       'probe-socket': 'probe.sock',
+      'console-database': 'admin',
+      'console-alias': 'pgbouncer',
       'diagnose-after': 0,
       'max-connections': 11,
       'max-cancels': 12,

@@ -1,0 +1,59 @@
+/** Longer messages are passed on in pieces, unread. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+const HEADER_BYTES = 5;
+
+/** What a stream of messages consists of: whole messages, and pieces of those that are too long to be held. */
+export interface MessageSink {
+  /** @param bytes the whole message, header included */
+  message(type: number, bytes: Buffer): void;
+  /** The first piece of a message that is too long to be read. */
+  large(type: number, piece: Buffer): void;
+  /** A further piece of it; `last` ends it. */
+  piece(piece: Buffer, last: boolean): void;
+  /** A length that no message has; what follows cannot be read. */
+  violated(): void;
+}
+
+/** Cuts a stream into messages, however it comes. What is handed out is copied. */
+export class MessageReader {
+  readonly #sink: MessageSink;
+  #held: Buffer = Buffer.alloc(0);
+  /** Bytes of a long message that are still to come. */
+  #left = 0;
+
+  constructor(sink: MessageSink) {
+    this.#sink = sink;
+  }
+
+  read(chunk: Buffer): void {
+    let bytes = Buffer.concat([this.#held, chunk]);
+    while (bytes.length > 0) {
+      if (this.#left > 0) {
+        const piece = bytes.subarray(0, this.#left);
+        this.#left -= piece.length;
+        bytes = bytes.subarray(piece.length);
+        this.#sink.piece(piece, this.#left === 0);
+        continue;
+      }
+      if (bytes.length < HEADER_BYTES) break;
+      const length = 1 + bytes.readInt32BE(1);
+      if (length < HEADER_BYTES) {
+        this.#sink.violated();
+        return;
+      }
+      if (length > MAX_MESSAGE_BYTES) {
+        const type = bytes[0]!;
+        const piece = bytes.subarray(0, length);
+        this.#left = length - piece.length;
+        bytes = bytes.subarray(piece.length);
+        this.#sink.large(type, piece);
+        continue;
+      }
+      if (bytes.length < length) break;
+      const message = bytes.subarray(0, length);
+      bytes = bytes.subarray(length);
+      this.#sink.message(message[0]!, message);
+    }
+    this.#held = bytes;
+  }
+}
