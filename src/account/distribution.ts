@@ -29,6 +29,16 @@ class Histogram extends int32Histogram.default {
     }
     return values;
   }
+
+  /** Which counters are not 0, each followed by what it has counted. */
+  counters(): number[] {
+    const counters: number[] = [];
+    for (let index = 0; index < this.countsArrayLength; index += 1) {
+      const count = this.getCountAtIndex(index);
+      if (count > 0) counters.push(index, count);
+    }
+    return counters;
+  }
 }
 
 const QUANTILES = [50, 95, 99] as const;
@@ -41,6 +51,16 @@ export interface Quantiles {
   p95: number;
   p99: number;
   max: number;
+}
+
+/** A distribution as data that can be sent and kept; what is not there is 0. */
+export interface PlainDistribution {
+  readonly count: number;
+  readonly max: number;
+  /** All values, if they are equal. */
+  readonly value?: number;
+  /** Otherwise the counters of a histogram of two significant digits, each followed by what it has counted. */
+  readonly counters?: readonly number[];
 }
 
 /**
@@ -58,6 +78,27 @@ export class Distribution {
   #histogram: Histogram | null = null;
   /** The quantiles of the first so many values: most of a report's are those of the report before. */
   #latest: { readonly count: number; readonly values: readonly number[] } = { count: 0, values: [] };
+
+  /** What {@link toPlain} gave. */
+  static fromPlain({ count, max, value = 0, counters }: PlainDistribution): Distribution {
+    const distribution = new Distribution();
+    if (counters === undefined) distribution.#value = value;
+    else {
+      const histogram = distribution.#spread();
+      for (let at = 0; at + 1 < counters.length; at += 2)
+        histogram.recordValueWithCount(histogram.valueFromIndex(counters[at]!), counters[at + 1]!);
+    }
+    distribution.#count = count;
+    distribution.#max = max;
+    return distribution;
+  }
+
+  toPlain(): PlainDistribution {
+    const [count, max, histogram] = [this.#count, this.#max, this.#histogram];
+    return histogram === null
+      ? { count, max, value: this.#value }
+      : { count, max, counters: histogram.counters() };
+  }
 
   record(value: number): void {
     this.recordTimes(value, 1);

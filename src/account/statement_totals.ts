@@ -1,6 +1,35 @@
 import { Flow } from '../session/account.ts';
 import type { Outcome, Statement } from '../session/statement.ts';
-import { Distribution } from './distribution.ts';
+import { Distribution, type PlainDistribution } from './distribution.ts';
+
+/** What of a flow is added up. */
+type PlainFlow = Omit<PlainFields<Flow>, 'from' | 'to'>;
+type PlainFields<Of> = { readonly [Name in keyof Of as Of[Name] extends number ? Name : never]: Of[Name] };
+
+/** Totals as data that can be sent and kept. */
+export type PlainTotals = Pick<StatementTotals, 'fingerprint' | 'query'> &
+  Readonly<Record<(typeof SUMS)[number], number>> & {
+    readonly outcomes: Readonly<Record<Outcome, number>>;
+    readonly R: PlainFlow;
+    readonly S: PlainFlow;
+  } & Readonly<Record<(typeof DISTRIBUTIONS)[number], PlainDistribution>>;
+
+/** What adds up. */
+const SUMS = [
+  'folded',
+  'calls',
+  'prepares',
+  'rows',
+  'roundtrips',
+  'callsMs',
+  'preparesMs',
+  'firstByteMs',
+  'clientStallMs',
+  'serverStallMs',
+  'clientWaitMs',
+] as const;
+const OUTCOMES = ['ok', 'error', 'cancelled', 'aborted', 'open'] as const;
+const DISTRIBUTIONS = ['durationUs', 'bytesR', 'bytesS'] as const;
 
 /** Cumulative figures of statements. Times are milliseconds. */
 export class StatementTotals {
@@ -30,13 +59,20 @@ export class StatementTotals {
   serverStallMs = 0;
   clientWaitMs = 0;
   /** Of the calls. */
-  readonly durationUs = new Distribution();
-  readonly bytesR = new Distribution();
-  readonly bytesS = new Distribution();
+  readonly durationUs: Distribution;
+  readonly bytesR: Distribution;
+  readonly bytesS: Distribution;
 
-  constructor(fingerprint: string | null, query: string | null) {
+  constructor(
+    fingerprint: string | null,
+    query: string | null,
+    distributions: Pick<StatementTotals, (typeof DISTRIBUTIONS)[number]> | null = null,
+  ) {
     this.fingerprint = fingerprint;
     this.query = query;
+    this.durationUs = distributions?.durationUs ?? new Distribution();
+    this.bytesR = distributions?.bytesR ?? new Distribution();
+    this.bytesS = distributions?.bytesS ?? new Distribution();
   }
 
   get bytes(): number {
@@ -72,28 +108,61 @@ export class StatementTotals {
 
   /** Adds the figures of another one, which counts as folded into this one. */
   fold(other: StatementTotals): void {
+    this.add(other);
     this.folded += 1;
-    this.calls += other.calls;
-    this.prepares += other.prepares;
-    this.outcomes.ok += other.outcomes.ok;
-    this.outcomes.error += other.outcomes.error;
-    this.outcomes.cancelled += other.outcomes.cancelled;
-    this.outcomes.aborted += other.outcomes.aborted;
-    this.outcomes.open += other.outcomes.open;
-    this.rows += other.rows;
-    this.roundtrips += other.roundtrips;
+  }
+
+  /** Adds figures of the same statement, taken elsewhere. */
+  add(other: StatementTotals): void {
+    for (const name of SUMS) this[name] += other[name];
+    for (const outcome of OUTCOMES) this.outcomes[outcome] += other.outcomes[outcome];
     this.R.add(other.R);
     this.S.add(other.S);
-    this.callsMs += other.callsMs;
-    this.preparesMs += other.preparesMs;
-    this.firstByteMs += other.firstByteMs;
-    this.clientStallMs += other.clientStallMs;
-    this.serverStallMs += other.serverStallMs;
-    this.clientWaitMs += other.clientWaitMs;
-    this.durationUs.add(other.durationUs);
-    this.bytesR.add(other.bytesR);
-    this.bytesS.add(other.bytesS);
+    for (const name of DISTRIBUTIONS) this[name].add(other[name]);
   }
+
+  /** How many statements were entered: where that is the same, so are all figures. */
+  get entered(): number {
+    const { ok, error, cancelled, aborted, open } = this.outcomes;
+    return ok + error + cancelled + aborted + open;
+  }
+
+  toPlain(): PlainTotals {
+    const { fingerprint, query, R, S } = this;
+    const { folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs } = this;
+    const { clientStallMs, serverStallMs, clientWaitMs } = this;
+    return {
+      ...{ folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs },
+      ...{ clientStallMs, serverStallMs, clientWaitMs },
+      fingerprint,
+      query,
+      outcomes: { ...this.outcomes },
+      R: plainFlow(R),
+      S: plainFlow(S),
+      durationUs: this.durationUs.toPlain(),
+      bytesR: this.bytesR.toPlain(),
+      bytesS: this.bytesS.toPlain(),
+    };
+  }
+
+  /** What {@link toPlain} gave. */
+  static fromPlain(plain: PlainTotals): StatementTotals {
+    const distributions = {
+      durationUs: Distribution.fromPlain(plain.durationUs),
+      bytesR: Distribution.fromPlain(plain.bytesR),
+      bytesS: Distribution.fromPlain(plain.bytesS),
+    };
+    const totals = new StatementTotals(plain.fingerprint, plain.query, distributions);
+    for (const name of SUMS) totals[name] = plain[name];
+    Object.assign(totals.outcomes, plain.outcomes);
+    Object.assign(totals.R, plain.R);
+    Object.assign(totals.S, plain.S);
+    return totals;
+  }
+}
+
+function plainFlow({ bytes, messages, reads, writes, firstAt, lastAt }: Flow): PlainFlow {
+  return { bytes, messages, reads, writes, firstAt, lastAt };
 }
 
 /** Rows of all parts that are kept of a statement. */

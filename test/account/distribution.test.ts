@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { Distribution } from '../../src/account/distribution.ts';
+import { Distribution, type PlainDistribution } from '../../src/account/distribution.ts';
 
 function of(values: readonly number[]): Distribution {
   const distribution = new Distribution();
@@ -47,6 +47,19 @@ suite('Distribution', () => {
           const exact = quantile(some, percent);
           assert.ok(Math.abs(found - exact) <= exact / 100, `p${percent} is ${found}, not ${exact}`);
         }
+      }),
+    );
+  });
+
+  test('is the same after a journey as plain data, and goes on counting', () => {
+    fc.assert(
+      fc.property(values, values, (some, more) => {
+        const sent: PlainDistribution = JSON.parse(JSON.stringify(of(some).toPlain()));
+        const arrived = Distribution.fromPlain(sent);
+        assert.deepEqual(arrived.toPlain(), sent);
+        assert.deepEqual(arrived.quantiles(), of(some).quantiles());
+        for (const value of more) arrived.record(value);
+        assert.deepEqual(arrived.quantiles(), of([...some, ...more]).quantiles());
       }),
     );
   });
