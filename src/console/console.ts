@@ -30,6 +30,8 @@ export interface ConsoleOptions {
   readonly collector: Collector;
   /** What SHOW CONFIG tells. */
   readonly settings: readonly ShownSetting[];
+  /** Servers that sessions are with. */
+  readonly servers: number;
 }
 
 /** Prepared statements of a client whose tables are remembered; those of a client that has more are refreshed all. */
@@ -45,7 +47,6 @@ interface Incoming {
 
 type Tables = ReadonlyMap<string, ConsoleTable>;
 const NO_TABLES: Tables = new Map();
-const NOBODY: Viewer = { seesAll: false, roles: new Set() };
 
 /**
  * A session of the console: an ordinary session with the server, in which pgnetflow's figures can be asked for.
@@ -432,7 +433,7 @@ export class Console {
     // In a parameter, which pg_stat_activity does not show.
     const proof = randomUUID();
     const { rows, error } = await this.#exchange([{ sql: VIEWER_QUERY, values: [proof] }]);
-    if (error !== null) return this.#isPipelining ? null : NOBODY;
+    if (error !== null) return this.#isPipelining ? null : this.#viewerWith(false, []);
     const [proved, seesAll, roles] = rows[0] ?? [];
     if (rows.length !== 1 || proved !== proof) {
       // A pipeline that has failed skips the question, and what it is asked for; a server that has gone answers nothing.
@@ -440,7 +441,12 @@ export class Console {
       if (!isSkipped) this.#loseStep();
       return null;
     }
-    return { seesAll: seesAll === 't', roles: new Set(roleNames(roles ?? '[]')) };
+    return this.#viewerWith(seesAll === 't', roleNames(roles ?? '[]'));
+  }
+
+  #viewerWith(seesAll: boolean, roles: readonly string[]): Viewer {
+    const upstream = this.#session.entrance?.upstream ?? null;
+    return { seesAll, roles: new Set(roles), upstream, isOnlyServer: this.#options.servers === 1 };
   }
 
   /** What came as an answer to pgnetflow's own question answers another one: nobody knows any more what is whose. */

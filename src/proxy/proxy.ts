@@ -127,7 +127,8 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
       {
         log,
         ...(tap !== undefined && { tap }),
-        console: options === null ? null : { ...options, collector: this.collector },
+        console:
+          options === null ? null : { ...options, collector: this.collector, servers: this.#doors.servers },
       },
       (socket, door) => this.#accept(socket, door),
       (error) => this.#warn('accept', `a connection could not be taken: ${error.message}`),
