@@ -131,9 +131,12 @@ export class StatementTotals {
     const { fingerprint, query, R, S } = this;
     const { folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs } = this;
     const { clientStallMs, serverStallMs, clientWaitMs } = this;
+    const sums = { folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs };
     return {
-      ...{ folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs },
-      ...{ clientStallMs, serverStallMs, clientWaitMs },
+      ...sums,
+      clientStallMs,
+      serverStallMs,
+      clientWaitMs,
       fingerprint,
       query,
       outcomes: { ...this.outcomes },

@@ -146,6 +146,7 @@ export class Proxy implements SessionObserver, ConnectionOwner, FiguresSource {
         databases: this.#sums.records(this.#counted(), this.#clock.now()),
         droppedSessions: this.#archive.dropped,
         statistics: this.#statistics,
+        texts: this.#options.queryText,
         cancels: this.#cancels,
         refused: this.#refused,
       },

@@ -1,3 +1,4 @@
+import type { QueryTexts } from '../account/query_texts.ts';
 import type { StatementTotals } from '../account/statement_totals.ts';
 import type { StatementStatistics } from '../account/statistics.ts';
 import type { FingerprintRecord } from './model.ts';
@@ -5,19 +6,27 @@ import { flowRecord, microseconds } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
 
 /** The cumulative statistics, the largest by bytes first; last, and only if there is any, what was folded away. */
-export function fingerprintRecords(statistics: StatementStatistics, clock: SteadyClock): FingerprintRecord[] {
+export function fingerprintRecords(
+  statistics: StatementStatistics,
+  clock: SteadyClock,
+  texts: QueryTexts = 'raw',
+): FingerprintRecord[] {
   const { other } = statistics;
-  const kept = statistics.totals().map((totals) => fingerprintRecord(totals, clock));
-  return other.folded === 0 ? kept : [...kept, fingerprintRecord(other, clock)];
+  const kept = statistics.totals().map((totals) => fingerprintRecord(totals, clock, texts));
+  return other.folded === 0 ? kept : [...kept, fingerprintRecord(other, clock, texts)];
 }
 
-function fingerprintRecord(totals: StatementTotals, clock: SteadyClock): FingerprintRecord {
+function fingerprintRecord(
+  totals: StatementTotals,
+  clock: SteadyClock,
+  texts: QueryTexts,
+): FingerprintRecord {
   const { R, S, outcomes, calls } = totals;
   const firstAt = S.firstAt === 0 ? R.firstAt : Math.min(R.firstAt, S.firstAt);
   const lastAt = Math.max(R.lastAt, S.lastAt);
   return {
     fingerprint: totals.fingerprint,
-    query: totals.query,
+    query: texts === 'none' ? null : totals.query,
     folded: totals.folded,
     calls,
     prepares: totals.prepares,

@@ -1,3 +1,4 @@
+import type { QueryTexts } from '../account/query_texts.ts';
 import type { StatementStatistics } from '../account/statistics.ts';
 import type { Flow } from '../session/account.ts';
 import type { Cancel, CancelDiagnosis } from '../session/cancel.ts';
@@ -29,6 +30,8 @@ export interface ReportSources {
     readonly S: Flow;
   };
   readonly statistics: StatementStatistics;
+  /** What is shown of SQL texts; raw unless given. */
+  readonly texts?: QueryTexts;
   readonly cancels: CancelLedger;
   /** Turned away because a limit was reached. */
   readonly refused: { readonly connections: number; readonly cancels: number };
@@ -51,7 +54,7 @@ export const WHOLE: ReportExtent = { statements: 'kept', fingerprints: true };
 export function reportRecord(sources: ReportSources, extent: ReportExtent = WHOLE): ReportRecord {
   const { clock, droppedSessions: dropped } = sources;
   const sessions = sources.sessions
-    .map((session) => sessionRecord(session, clock, extent.statements))
+    .map((session) => sessionRecord(session, clock, extent.statements, sources.texts))
     .toSorted((a, b) => b.R.bytes + b.S.bytes - (a.R.bytes + a.S.bytes) || a.id - b.id);
   const totals = { R: flowRecord(dropped.R), S: flowRecord(dropped.S) };
   for (const session of sessions) {
@@ -70,7 +73,7 @@ export function reportRecord(sources: ReportSources, extent: ReportExtent = WHOL
     totals,
     databases: [...sources.databases],
     sessions,
-    statements: extent.fingerprints ? fingerprintRecords(sources.statistics, clock) : [],
+    statements: extent.fingerprints ? fingerprintRecords(sources.statistics, clock, sources.texts) : [],
     cancels: sources.cancels.list().map((cancel) => cancelRecord(cancel, clock)),
     refused: { ...sources.refused },
     kernel: null,

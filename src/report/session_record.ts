@@ -1,3 +1,4 @@
+import { type QueryTexts, shownText } from '../account/query_texts.ts';
 import type { Account } from '../session/account.ts';
 import { imbalances } from '../session/balance.ts';
 import type { LegTotals, TlsTotals } from '../session/leg_totals.ts';
@@ -23,12 +24,13 @@ export function sessionRecord(
   session: Session,
   clock: SteadyClock,
   listed: 'kept' | 'open' = 'kept',
+  texts: QueryTexts = 'raw',
 ): SessionRecord {
   // Nothing of one that has ended changes any more, and none of its statements is under way.
-  if (listed === 'kept' || session.endedAt === null) return makeRecord(session, clock, listed);
+  if (listed === 'kept' || session.endedAt === null) return makeRecord(session, clock, listed, texts);
   const known = ended.get(session);
   if (known !== undefined) return known;
-  const made = makeRecord(session, clock, listed);
+  const made = makeRecord(session, clock, listed, texts);
   ended.set(session, made);
   return made;
 }
@@ -36,13 +38,18 @@ export function sessionRecord(
 /** Records of sessions that have ended, without statements. */
 const ended = new WeakMap<Session, SessionRecord>();
 
-function makeRecord(session: Session, clock: SteadyClock, listed: 'kept' | 'open'): SessionRecord {
+function makeRecord(
+  session: Session,
+  clock: SteadyClock,
+  listed: 'kept' | 'open',
+  texts: QueryTexts,
+): SessionRecord {
   const now = clock.now();
   session.waits.catchUp(now);
   const { startup, facts } = session;
   // Before what was dropped is looked at: listing drops those beyond the limit.
   const statements = (listed === 'kept' ? session.statements() : session.openStatements()).map((statement) =>
-    statementRecord(statement, session.wire.server, clock),
+    statementRecord(statement, session.wire.server, clock, texts),
   );
   const { droppedStatements } = session;
   const accounts = accountsRecord(session);
@@ -134,12 +141,13 @@ export function statementRecord(
   statement: Statement,
   server: LegTotals,
   clock: SteadyClock,
+  texts: QueryTexts = 'raw',
 ): StatementRecord {
   const { query } = statement;
   return {
     seq: statement.seq,
     kind: statement.kind,
-    query: query?.text ?? null,
+    query: shownText(query, texts),
     query_bytes: query?.bytes ?? null,
     query_truncated: query?.truncated ?? false,
     fingerprint: statement.fingerprint,
