@@ -17,6 +17,7 @@ import type {
 } from './model.ts';
 import { notCounted } from './not_counted.ts';
 import type { SteadyClock } from './steady_clock.ts';
+import { atOnce, type Steps } from './steps.ts';
 
 /** The books of a session as they stand, with the statements that are kept and those under way, or the latter only. */
 export function sessionRecord(
@@ -24,26 +25,44 @@ export function sessionRecord(
   clock: SteadyClock,
   listed: 'kept' | 'open' = 'kept',
 ): SessionRecord {
+  return atOnce(sessionRecordInSteps(session, clock, listed));
+}
+
+/**
+ * As {@link sessionRecord}: what may still change is read in the first step, and then statement by statement those whose
+ * figures are final.
+ */
+export function* sessionRecordInSteps(
+  session: Session,
+  clock: SteadyClock,
+  listed: 'kept' | 'open',
+): Steps<SessionRecord> {
   // Nothing of one that has ended changes any more, and none of its statements is under way.
-  if (listed === 'kept' || session.endedAt === null) return makeRecord(session, clock, listed);
-  const known = ended.get(session);
+  const isEnded = session.endedAt !== null && listed === 'open';
+  const known = isEnded ? ended.get(session) : undefined;
   if (known !== undefined) return known;
-  const made = makeRecord(session, clock, listed);
-  ended.set(session, made);
-  return made;
+  const statements = listed === 'kept' ? session.statements() : session.openStatements();
+  const { server } = session.wire;
+  const underWay = new Map(
+    statements.flatMap((one) => (one.closed ? [] : [[one, statementRecord(one, server, clock)]])),
+  );
+  const record = recordOfBooks(session, clock);
+  if (isEnded) ended.set(session, record);
+  for (const statement of statements) {
+    record.statements.push(underWay.get(statement) ?? statementRecord(statement, server, clock));
+    yield;
+  }
+  return record;
 }
 
 /** Records of sessions that have ended, without statements. */
 const ended = new WeakMap<Session, SessionRecord>();
 
-function makeRecord(session: Session, clock: SteadyClock, listed: 'kept' | 'open'): SessionRecord {
+/** All but the statements. */
+function recordOfBooks(session: Session, clock: SteadyClock): SessionRecord {
   const now = clock.now();
   session.waits.catchUp(now);
   const { startup, facts } = session;
-  // Before what was dropped is looked at: listing drops those beyond the limit.
-  const statements = (listed === 'kept' ? session.statements() : session.openStatements()).map((statement) =>
-    statementRecord(statement, session.wire.server, clock),
-  );
   const { droppedStatements } = session;
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };
@@ -87,7 +106,7 @@ function makeRecord(session: Session, clock: SteadyClock, listed: 'kept' | 'open
     roundtrips: session.roundtrips,
     transactions: facts.transactions,
     statement_count: session.statementCount,
-    statements,
+    statements: [],
     dropped: {
       statements: droppedStatements.statements,
       R: flowRecord(droppedStatements.account.R),
