@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Collector } from '../collector/collector.ts';
 import type { Leg } from '../relay/leg.ts';
 import type { Alteration, RelayEnd } from '../relay/relay.ts';
@@ -6,6 +7,7 @@ import type { Session } from '../session/session.ts';
 import { decodeBackendKeyData, decodeParameterStatus } from '../wire/backend_bodies.ts';
 import { HEADER_BYTES } from '../wire/framer.ts';
 import { Backend, Frontend } from '../wire/message_types.ts';
+import { fatalError } from '../wire/encode.ts';
 import { endOfString } from '../wire/text.ts';
 import { type Command, readCommand } from './commands.ts';
 import { HiddenExchange, type HiddenStatement, type Outcome } from './exchange.ts';
@@ -35,6 +37,12 @@ const MAX_PREPARED = 10_000;
 /** What may wait to be looked at before the client is not read from. */
 const MAX_INBOX_BYTES = 256 * 1024;
 
+/** What has come from the client: a message, or of one that is too long to be read its first piece, or a further one. */
+interface Incoming {
+  readonly kind: 'message' | 'large' | 'piece';
+  readonly bytes: Buffer;
+}
+
 type Tables = ReadonlyMap<string, ConsoleTable>;
 const NO_TABLES: Tables = new Map();
 const NOBODY: Viewer = { seesAll: false, roles: new Set() };
@@ -58,7 +66,7 @@ export class Console {
   readonly #fromClient: MessageReader;
   readonly #fromServer: MessageReader;
   /** Messages of the client that are still to be looked at: in order, and one at a time. */
-  readonly #inbox: Buffer[] = [];
+  readonly #inbox: Incoming[] = [];
   #inboxBytes = 0;
   #isReading = false;
   /** What the client is to get for one read from the server. */
@@ -92,9 +100,9 @@ export class Console {
     this.#onEnd = onEnd;
     session.isConsole = true;
     this.#fromClient = new MessageReader({
-      message: (_type, bytes) => this.#take(bytes),
-      large: (_type, piece) => this.#take(piece),
-      piece: (piece) => this.#take(piece),
+      message: (_type, bytes) => this.#take({ kind: 'message', bytes }),
+      large: (_type, bytes) => this.#take({ kind: 'large', bytes }),
+      piece: (bytes) => this.#take({ kind: 'piece', bytes }),
       violated: () => this.stop(),
     });
     this.#fromServer = new MessageReader({
@@ -256,13 +264,13 @@ export class Console {
 
   // ------------------------------------------------------------------ what the client says
 
-  #take(message: Buffer): void {
+  #take(incoming: Incoming): void {
     if (this.#phase === 'login') {
-      this.#write('server', message);
+      this.#write('server', incoming.bytes);
       return;
     }
-    this.#inbox.push(message);
-    this.#inboxBytes += message.length;
+    this.#inbox.push(incoming);
+    this.#inboxBytes += incoming.bytes.length;
     this.#readOn();
   }
 
@@ -274,10 +282,13 @@ export class Console {
   }
 
   async #readAll(): Promise<void> {
-    for (let message = this.#inbox.shift(); message !== undefined; message = this.#inbox.shift()) {
+    for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
       const hadTooMuch = this.#inboxBytes > MAX_INBOX_BYTES;
-      this.#inboxBytes -= message.length;
-      await this.#pass(message);
+      this.#inboxBytes -= next.bytes.length;
+      // The first byte of a further piece is payload, whatever it looks like.
+      if (next.kind === 'piece') this.#write('server', next.bytes);
+      else if (next.kind === 'large') this.#send(next.bytes[0]!, next.bytes);
+      else await this.#pass(next.bytes);
       if (hadTooMuch && this.#inboxBytes <= MAX_INBOX_BYTES && this.#unwritten.server === 0)
         this.#client.resume();
     }
@@ -286,8 +297,7 @@ export class Console {
 
   async #pass(message: Buffer): Promise<void> {
     const type = message[0]!;
-    const isWhole = message.length >= HEADER_BYTES && message.readInt32BE(1) + 1 === message.length;
-    switch (isWhole ? type : 0) {
+    switch (type) {
       case Frontend.Query:
         await this.#query(message);
         return;
@@ -400,12 +410,14 @@ export class Console {
     if (tables.size === 0 || this.#session.facts.transactionStatus === 'E') return;
     const viewer = await this.#viewer();
     if (viewer === null) return;
+    const isAlone = this.#session.facts.transactionStatus === 'I' && !this.#isPipelining;
     const report = (this.#snapshot ??= await this.#options.collector.inquire({
       maxAgeMs: 0,
       statements: 'open',
-      fingerprints: [...tables.values()].some(({ name }) => name === 'statements'),
+      // What the transaction asks for later is of this moment, too.
+      fingerprints: !isAlone || [...tables.values()].some(({ name }) => name === 'statements'),
     }));
-    if (this.#session.facts.transactionStatus === 'I' && !this.#isPipelining) this.#snapshot = null;
+    if (isAlone) this.#snapshot = null;
     const { settings } = this.#options;
     const statements: HiddenStatement[] = [];
     for (const table of tables.values()) {
@@ -417,10 +429,26 @@ export class Console {
 
   /** Asked anew each time, for SET ROLE and SET SESSION AUTHORIZATION change it. Null: it cannot be asked. */
   async #viewer(): Promise<Viewer | null> {
-    const { rows, error } = await this.#exchange([{ sql: VIEWER_QUERY, values: [] }]);
+    // In a parameter, which pg_stat_activity does not show.
+    const proof = randomUUID();
+    const { rows, error } = await this.#exchange([{ sql: VIEWER_QUERY, values: [proof] }]);
     if (error !== null) return this.#isPipelining ? null : NOBODY;
-    const [seesAll, roles] = rows[0] ?? [];
+    const [proved, seesAll, roles] = rows[0] ?? [];
+    if (rows.length !== 1 || proved !== proof) {
+      // A pipeline that has failed skips the question, and what it is asked for; a server that has gone answers nothing.
+      const isSkipped = rows.length === 0 && (this.#isPipelining || this.#server.unwritable);
+      if (!isSkipped) this.#loseStep();
+      return null;
+    }
     return { seesAll: seesAll === 't', roles: new Set(roleNames(roles ?? '[]')) };
+  }
+
+  /** What came as an answer to pgnetflow's own question answers another one: nobody knows any more what is whose. */
+  #loseStep(): void {
+    this.#session.endDetail = 'the console has lost track of which answer belongs to which request';
+    this.#write('client', fatalError('08P01', this.#session.endDetail));
+    this.#client.linger();
+    this.#server.destroy();
   }
 
   async #exchange(statements: readonly HiddenStatement[]): Promise<Outcome> {

@@ -27,6 +27,9 @@ const ENDS: ReadonlyMap<number, readonly number[]> = new Map<number, readonly nu
   [Frontend.Sync, [Backend.ReadyForQuery]],
   [Frontend.Query, [Backend.ReadyForQuery]],
   [Frontend.FunctionCall, [Backend.ReadyForQuery]],
+  // They end the data of a COPY, if one is under way, and have no answer of their own.
+  [Frontend.CopyDone, []],
+  [Frontend.CopyFail, []],
 ]);
 
 /** The server sends these at any time; they answer nothing. */
@@ -44,7 +47,7 @@ export class PendingReplies {
   readonly #pending: Pending[] = [];
   /** An error was answered, and its Sync has not been sent yet. */
   #isSkipping = false;
-  /** The server reads copy data: a Sync amid it has no answer. */
+  /** The server reads copy data that the client has not ended: a Sync amid it has no answer. */
   #isCopyIn = false;
 
   get empty(): boolean {
@@ -53,9 +56,12 @@ export class PendingReplies {
 
   /** A request is sent. */
   sent(request: number, exchange: Exchange | null = null, isLast = false): void {
-    if (request === Frontend.CopyDone || request === Frontend.CopyFail) this.#isCopyIn = false;
     if (!ENDS.has(request)) return;
     if (this.#isCopyIn && request === Frontend.Sync) return;
+    if (endsCopy(request) && (this.#isCopyIn || this.empty)) {
+      this.#isCopyIn = false;
+      return;
+    }
     if (this.#isSkipping && request !== Frontend.Sync) {
       if (isLast) exchange?.done();
       return;
@@ -82,9 +88,12 @@ export class PendingReplies {
     while (!this.empty) this.#answered();
   }
 
+  /** The head is answered, and what stands behind it without an answer of its own. */
   #answered(): void {
-    const { exchange, isLast } = this.#pending.shift()!;
-    if (isLast) exchange?.done();
+    do {
+      const { exchange, isLast } = this.#pending.shift()!;
+      if (isLast) exchange?.done();
+    } while (!this.empty && endsCopy(this.#pending[0]!.request));
   }
 
   #failed(): void {
@@ -99,9 +108,19 @@ export class PendingReplies {
     this.#isSkipping = true;
   }
 
-  /** Syncs that were sent behind an Execute of COPY FROM STDIN are read within the COPY. */
+  /** Syncs that were sent before the end of the copy data are read within the COPY. */
   #copyBegan(): void {
     this.#isCopyIn = true;
-    while (this.#pending[1]?.request === Frontend.Sync) this.#pending.splice(1, 1);
+    for (let next = this.#pending[1]; next !== undefined; next = this.#pending[1]) {
+      if (next.request !== Frontend.Sync && !endsCopy(next.request)) return;
+      this.#pending.splice(1, 1);
+      if (next.request === Frontend.Sync) continue;
+      this.#isCopyIn = false;
+      return;
+    }
   }
+}
+
+function endsCopy(request: number): boolean {
+  return request === Frontend.CopyDone || request === Frontend.CopyFail;
 }

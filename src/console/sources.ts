@@ -64,9 +64,12 @@ export function failing(sqlstate: string, message: string, hint: string): string
   return `DO LANGUAGE plpgsql ${literal(raise)}`;
 }
 
-/** Who the current role is: whether it may see all, and whose privileges it has. */
+/**
+ * Who the current role is: whether it may see all, and whose privileges it has. Behind what it is given, by which the answer
+ * is known: no client can have made it.
+ */
 export const VIEWER_QUERY =
-  "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), " +
+  "SELECT $1::pg_catalog.text, pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), " +
   '(SELECT pg_catalog.json_agg(r.rolname)::pg_catalog.text FROM pg_catalog.pg_roles r ' +
   "WHERE pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'))";
 

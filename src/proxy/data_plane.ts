@@ -145,6 +145,7 @@ export class DataPlane implements SessionObserver, ConnectionOwner {
         sessions: [...ended, ...open],
         droppedSessions: this.#archive.dropped,
         statistics: this.#statistics,
+        texts: this.#options.queryText,
         cancels: this.#cancels,
         refused: this.#refused,
       },

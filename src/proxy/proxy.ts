@@ -47,9 +47,15 @@ export class Proxy implements FiguresSource {
 
   constructor(options: ProxyOptions, pairs: readonly ListenerOptions[]) {
     const clock = new SteadyClock();
-    const { maxFingerprints, diagnose = null } = options;
+    const { maxFingerprints, queryText, diagnose = null } = options;
     this.#options = options;
-    this.#heading = { version: packageVersion(), clock, startedAt: clock.now(), maxFingerprints };
+    this.#heading = {
+      version: packageVersion(),
+      clock,
+      startedAt: clock.now(),
+      texts: queryText,
+      maxFingerprints,
+    };
     this.#doors = new Doors(pairs);
     const place = { counts: new Counts(Counts.cells(1), 0), threads: 1 };
     this.#plane = new DataPlane(options, place, { collector: this.collector, diagnose, others: null });

@@ -1,3 +1,4 @@
+import type { QueryTexts } from '../account/query_texts.ts';
 import { StatementTotals } from '../account/statement_totals.ts';
 import type { StatementStatistics } from '../account/statistics.ts';
 import type { Flow } from '../session/account.ts';
@@ -27,6 +28,8 @@ export interface FigureSources {
     readonly S: Flow;
   };
   readonly statistics: StatementStatistics;
+  /** What is shown of SQL texts; raw unless given. */
+  readonly texts?: QueryTexts;
   readonly cancels: CancelLedger;
   /** Turned away because a limit was reached. */
   readonly refused: { readonly connections: number; readonly cancels: number };
@@ -79,7 +82,7 @@ export function* takeFigures(
   const other = extent.fingerprints ? StatementTotals.fromPlain(sources.statistics.other.toPlain()) : null;
   const sessions: SessionRecord[] = [];
   for (const session of sources.sessions) {
-    sessions.push(yield* sessionRecordInSteps(session, clock, extent.statements));
+    sessions.push(yield* sessionRecordInSteps(session, clock, extent.statements, sources.texts));
     yield;
   }
   const cancels: DatedCancel[] = [];

@@ -1,3 +1,4 @@
+import type { QueryTexts } from '../account/query_texts.ts';
 import { StatementTotals } from '../account/statement_totals.ts';
 import type { Figures } from './figures.ts';
 import type { FingerprintRecord } from './model.ts';
@@ -38,23 +39,28 @@ export function* mergedTotals(threads: readonly Figures[], limit: number): Steps
 export function* fingerprintRecords(
   { statements, other }: CumulativeTotals,
   clock: SteadyClock,
+  texts: QueryTexts = 'raw',
 ): Steps<FingerprintRecord[]> {
   const records: FingerprintRecord[] = [];
   for (const totals of statements) {
-    records.push(fingerprintRecord(totals, clock));
+    records.push(fingerprintRecord(totals, clock, texts));
     yield;
   }
-  if (other !== null && other.folded > 0) records.push(fingerprintRecord(other, clock));
+  if (other !== null && other.folded > 0) records.push(fingerprintRecord(other, clock, texts));
   return records;
 }
 
-function fingerprintRecord(totals: StatementTotals, clock: SteadyClock): FingerprintRecord {
+function fingerprintRecord(
+  totals: StatementTotals,
+  clock: SteadyClock,
+  texts: QueryTexts,
+): FingerprintRecord {
   const { R, S, outcomes, calls } = totals;
   const firstAt = S.firstAt === 0 ? R.firstAt : Math.min(R.firstAt, S.firstAt);
   const lastAt = Math.max(R.lastAt, S.lastAt);
   return {
     fingerprint: totals.fingerprint,
-    query: totals.query,
+    query: texts === 'none' ? null : totals.query,
     folded: totals.folded,
     calls,
     prepares: totals.prepares,

@@ -1,3 +1,4 @@
+import type { QueryTexts } from '../account/query_texts.ts';
 import { type Figures, type FigureSources, type ReportExtent, takeFigures, WHOLE } from './figures.ts';
 import { fingerprintRecords, mergedTotals } from './fingerprint_record.ts';
 import { addedFlows, SumsByName } from './session_sums.ts';
@@ -10,6 +11,8 @@ export interface Heading {
   readonly version: string;
   readonly clock: SteadyClock;
   readonly startedAt: number;
+  /** What is shown of SQL texts; raw unless given. */
+  readonly texts?: QueryTexts;
   /** Fingerprints that are listed; the smallest beyond them are added up. */
   readonly maxFingerprints: number;
 }
@@ -53,7 +56,7 @@ export function* mergedReport(heading: Heading, threads: readonly Figures[]): St
     totals,
     databases: sums.list(),
     sessions,
-    statements: yield* fingerprintRecords(cumulative, clock),
+    statements: yield* fingerprintRecords(cumulative, clock, heading.texts),
     cancels: threads
       .flatMap(({ cancels }) => cancels)
       .toSorted((a, b) => a.requestedAt - b.requestedAt)

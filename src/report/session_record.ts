@@ -1,3 +1,4 @@
+import { type QueryTexts, shownText } from '../account/query_texts.ts';
 import type { Account } from '../session/account.ts';
 import { imbalances } from '../session/balance.ts';
 import type { LegTotals, TlsTotals } from '../session/leg_totals.ts';
@@ -24,8 +25,9 @@ export function sessionRecord(
   session: Session,
   clock: SteadyClock,
   listed: 'kept' | 'open' = 'kept',
+  texts: QueryTexts = 'raw',
 ): SessionRecord {
-  return atOnce(sessionRecordInSteps(session, clock, listed));
+  return atOnce(sessionRecordInSteps(session, clock, listed, texts));
 }
 
 /**
@@ -36,20 +38,22 @@ export function* sessionRecordInSteps(
   session: Session,
   clock: SteadyClock,
   listed: 'kept' | 'open',
+  texts: QueryTexts = 'raw',
 ): Steps<SessionRecord> {
   // Nothing of one that has ended changes any more, and none of its statements is under way.
   const isEnded = session.endedAt !== null && listed === 'open';
   const known = isEnded ? ended.get(session) : undefined;
   if (known !== undefined) return known;
+  // Before what was dropped is looked at: listing drops those beyond the limit.
   const statements = listed === 'kept' ? session.statements() : session.openStatements();
   const { server } = session.wire;
   const underWay = new Map(
-    statements.flatMap((one) => (one.closed ? [] : [[one, statementRecord(one, server, clock)]])),
+    statements.flatMap((one) => (one.closed ? [] : [[one, statementRecord(one, server, clock, texts)]])),
   );
   const record = recordOfBooks(session, clock);
   if (isEnded) ended.set(session, record);
   for (const statement of statements) {
-    record.statements.push(underWay.get(statement) ?? statementRecord(statement, server, clock));
+    record.statements.push(underWay.get(statement) ?? statementRecord(statement, server, clock, texts));
     yield;
   }
   return record;
@@ -153,12 +157,13 @@ export function statementRecord(
   statement: Statement,
   server: LegTotals,
   clock: SteadyClock,
+  texts: QueryTexts = 'raw',
 ): StatementRecord {
   const { query } = statement;
   return {
     seq: statement.seq,
     kind: statement.kind,
-    query: query?.text ?? null,
+    query: shownText(query, texts),
     query_bytes: query?.bytes ?? null,
     query_truncated: query?.truncated ?? false,
     fingerprint: statement.fingerprint,

@@ -192,6 +192,7 @@ function proxyOptions(
   return {
     accounting: settings.accounting,
     maxQueryBytes: settings['max-query-bytes'],
+    queryText: settings['query-text'],
     maxStatementsKept: settings['max-statements-kept'],
     maxStatementsInAll: settings['max-statements-in-all'],
     maxSessionsKept: settings['max-sessions-kept'],

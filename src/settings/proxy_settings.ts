@@ -1,3 +1,4 @@
+import { QUERY_TEXTS } from '../account/query_texts.ts';
 import { PROXY_DEFAULTS } from '../proxy/options.ts';
 import { REPORT_FORMATS } from '../report/render.ts';
 import { choice, onOrOff, path } from './choice.ts';
@@ -130,6 +131,16 @@ const PROCESS_SETTINGS = {
     describe: "How much of a statement's SQL is kept; 0 keeps none",
     default: `${PROXY_DEFAULTS.maxQueryBytes}`,
     parse: integer(0, 1_048_576),
+  }),
+  'query-text': setting('value', {
+    group: 'Results',
+    placeholder: 'HOW',
+    unit: 'name',
+    describe:
+      'What of SQL texts is shown: raw, as they were sent, with passwords as ***; normalized, without constants; none. Holds for ' +
+      'reports, the statement log, --live and the console; not for --trace',
+    default: PROXY_DEFAULTS.queryText,
+    parse: choice(QUERY_TEXTS),
   }),
   'max-statements-kept': setting('value', {
     group: 'Limits',

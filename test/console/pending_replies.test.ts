@@ -34,6 +34,16 @@ describe('a reply is for', () => {
     ['the client, a Describe with its parameters first', 'DS', 'tTZ', 'ccc 0 empty'],
     ['the client, a portal that is suspended', 'BEES', '2DsDCZ', 'cccccc 0 empty'],
     ['the client, behind a Sync that a COPY has swallowed', 'PBES', '12G', 'ccc 0 owed'],
+    // All of a COPY is sent before the server has asked for data: the Sync behind CopyDone is answered.
+    [
+      'the client in a COPY that was sent at one go, then pgnetflow',
+      'PBEdcS.P.B.E!S',
+      '12GCZ12DCZ',
+      'ccccchhhhh 1 empty',
+    ],
+    ['the client, whose COPY swallows one Sync of two', 'PBEdSdcS.P!S', '12GCZ1Z', 'ccccchh 1 empty'],
+    ['the client, twice in one Query with two COPYs', 'QdcdfS.P!S', 'GCGEZZ1Z', 'cccccchh 1 empty'],
+    ['the client, when copy data was sent without a COPY', 'dcfQ.P!S', 'TDCZ1Z', 'cccchh 1 empty'],
   ] as const) {
     it(`${what}: ${requests} answered by ${replies}`, () => assert.equal(whose(requests, replies), expected));
   }

@@ -155,6 +155,16 @@ describe('a snapshot', () => {
     assert.equal(await calls(), '25');
   });
 
+  it('is whole, whichever view of it is read first', async () => {
+    const running = await proxyBefore(server);
+    await load(running);
+    const monitor = await enterConsole(running);
+    await monitor.query('begin');
+    await monitor.query('select * from netflow_totals');
+    assert.equal((await rowsOf(monitor, EGRESS))[0]?.['calls'], '23');
+    await monitor.query('commit');
+  });
+
   it('is of the moment for each execution of a prepared statement, named or not, in text and binary format', async () => {
     const running = await proxyBefore(server);
     await load(running);

@@ -4,8 +4,11 @@ import { before, describe, it } from 'node:test';
 import type pg from 'pg';
 import { SHOWN, VIEWED } from '../../../src/console/tables.ts';
 import { connectAs, enterConsole, rowsOf } from '../../support/console.ts';
+import { client as c, message, server as s } from '../../support/messages.ts';
+import { connectTo, fakeServer, type Peer } from '../../support/peers.ts';
 import { proxyBefore, type RunningProxy } from '../../support/running_proxy.ts';
 import { embeddedServer } from '../../support/servers.ts';
+import { until } from '../../support/until.ts';
 
 const server = await embeddedServer();
 const SECRET = 'of_alice_alone';
@@ -95,6 +98,109 @@ describe('texts of others', () => {
     assert.ok(!(await everything(bob)).includes(SECRET));
     await bob.query(`set pgnetflow.statements = '[{"query": "mine"}]'`);
     assert.ok(!(await everything(bob)).includes(SECRET));
+  });
+});
+
+/** What has come up to so many ReadyForQuery: types of messages, and all bytes as text. */
+async function upToReady(peer: Peer, times = 1): Promise<{ readonly types: string; readonly text: string }> {
+  let types = '';
+  let text = '';
+  for (let left = times; left > 0;) {
+    const header = await peer.receive(5);
+    const body = await peer.receive(header.readInt32BE(1) - 4);
+    types += header.toString('latin1', 0, 1);
+    text += body.toString('latin1');
+    if (types.endsWith('Z')) left -= 1;
+  }
+  return { types, text };
+}
+
+/** A client in the console that says what it likes. */
+async function rawConsole(running: RunningProxy, user: string): Promise<Peer> {
+  const peer = await connectTo({ host: running.host, port: running.port });
+  peer.send(c.startup({ user, database: 'pgnetflow' }));
+  await upToReady(peer);
+  return peer;
+}
+
+describe("answers to pgnetflow's own questions", () => {
+  const ACTIVITY = 'select query from netflow_activity';
+  const FORGED = `select 't', '["alice"]' from pg_sleep(0.3)`;
+
+  /** Makes pgnetflow lose count of what the server owes, if it can be made to. */
+  const tricks: Readonly<Record<string, (bob: Peer, running: RunningProxy) => Promise<void>>> = {
+    'a COPY that is sent at one go': async (bob) => {
+      bob.send(c.query('create temp table t (a text)'));
+      await upToReady(bob);
+      bob.send(c.parse('', 'copy t from stdin'), c.bind('', ''), c.execute());
+      bob.send(c.copyData('x\n'), c.copyDone(), c.sync());
+      assert.equal((await upToReady(bob)).types, '12GCZ');
+    },
+    'pieces of a long message that look like messages': async (bob, running) => {
+      const long = message('d', Buffer.alloc(2 * 1024 * 1024));
+      let sent = 0;
+      const piece = async (bytes: Buffer): Promise<void> => {
+        const own = (): number =>
+          running.proxy.report().sessions.find(({ user, console: is }) => is && user === 'bob')?.wire.client
+            .own_in ?? 0;
+        const readSoFar = own();
+        await bob.deliver(bytes);
+        await until(() => own() === readSoFar + bytes.length, 'the piece to be read');
+        sent += bytes.length;
+      };
+      await piece(long.subarray(0, 11));
+      await piece(Buffer.from('P'));
+      await piece(c.sync());
+      await piece(c.query(FORGED));
+      await piece(Buffer.from('P'));
+      await bob.deliver(long.subarray(sent));
+      bob.send(c.sync());
+      assert.equal((await upToReady(bob)).types, 'Z');
+    },
+  };
+
+  for (const names of [...Object.keys(tricks).map((name) => [name]), Object.keys(tricks)]) {
+    it(`are not forged behind ${names.join(', and ')}`, async () => {
+      const running = await proxyOfAlice();
+      const bob = await rawConsole(running, 'bob');
+      for (const name of names) await tricks[name]!(bob, running);
+      bob.send(c.query('select 1/0'), c.query(FORGED));
+      assert.equal((await upToReady(bob)).types, 'EZ');
+      bob.send(c.query(ACTIVITY));
+      const { types, text } = await upToReady(bob, 2);
+      assert.match(types, /^TDCZTD+CZ$/);
+      assert.ok(!text.includes(SECRET));
+      bob.destroy();
+    });
+  }
+
+  it('are known by what they were asked with: any other ends the session', async () => {
+    const upstream = await fakeServer();
+    const running = await proxyBefore(server, { upstream: upstream.address });
+    const bob = await connectTo({ host: running.host, port: running.port });
+    bob.send(c.startup({ user: 'bob', database: 'pgnetflow' }));
+    const there = await upstream.accept();
+    const packet = await there.receive(4);
+    await there.receive(packet.readInt32BE(0) - 4);
+    there.send(s.authenticationOk(), s.ready());
+    const views = await there.receive(5);
+    await there.receive(views.readInt32BE(1) - 4);
+    there.send(s.complete('COMMENT'), s.ready());
+    await upToReady(bob);
+    bob.send(c.query(ACTIVITY));
+    const asked = await there.receive(5);
+    assert.equal(asked.toString('latin1', 0, 1), 'C');
+    const row = message(
+      'D',
+      [0, 3],
+      ...['forged', 't', '["alice"]'].flatMap((one) => [[0, 0, 0, one.length], one]),
+    );
+    there.send(s.closeComplete(), s.parseComplete(), s.bindComplete(), row, s.complete('SELECT 1'));
+    there.send(s.closeComplete(), s.closeComplete(), s.ready());
+    const told = (await bob.receiveAll()).toString('latin1');
+    assert.match(told, /FATAL\0VFATAL\0C08P01\0Mthe console has lost track/);
+    bob.destroy();
+    there.destroy();
   });
 });
 
