@@ -11,6 +11,7 @@ import {
 } from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
+import { WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { formatAddress } from '../relay/address.ts';
 import type { ListenerSettings } from '../settings/listener_settings.ts';
@@ -81,10 +82,11 @@ async function run(
   const dumps = new Turns();
   const write = (report: ReportRecord, to: Pick<Sink, 'write'> = stdout): Promise<void> =>
     writeReport(report, settings.report, settings['report-file'], to);
+  const figures = (): Promise<ReportRecord> => proxy.collector.inquire({ maxAgeMs: 0, ...WHOLE });
   const dumpNow = async (): Promise<void> => {
     try {
       await dumps.next(async () =>
-        write(witness === null ? proxy.report() : await witness.testifyTo(() => proxy.report())),
+        write(witness === null ? await figures() : await witness.testifyTo(figures)),
       );
     } catch (error) {
       log.error(describeError(error));
