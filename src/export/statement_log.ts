@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { QueryTexts } from '../account/query_texts.ts';
 import type { SessionIdentity, StatementRecord } from '../report/model.ts';
 import { sessionIdentity, statementRecord } from '../report/session_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
@@ -17,22 +18,24 @@ export interface StatementLogRecord extends SessionIdentity, StatementRecord {
 /** One JSON line per finished statement, written in the background; see {@link LineWriter} for what is dropped. */
 export class StatementLog {
   readonly #clock = new SteadyClock();
+  readonly #texts: QueryTexts;
   readonly writer: LineWriter;
   readonly #file: AppendSink | null;
 
-  private constructor(sink: Sink, file: AppendSink | null, log: Logger) {
+  private constructor(sink: Sink, file: AppendSink | null, log: Logger, texts: QueryTexts) {
+    this.#texts = texts;
     this.writer = new LineWriter(sink, { name: 'statement log', log });
     this.#file = file;
   }
 
   /** Appends to a file, which is created when it is missing; rejects when it cannot be opened. */
-  static async toFile(path: string, log: Logger): Promise<StatementLog> {
+  static async toFile(path: string, log: Logger, texts: QueryTexts = 'raw'): Promise<StatementLog> {
     const file = await openAppendSink(path);
-    return new StatementLog(file, file, log);
+    return new StatementLog(file, file, log, texts);
   }
 
-  static toSink(sink: Sink, log: Logger): StatementLog {
-    return new StatementLog(sink, null, log);
+  static toSink(sink: Sink, log: Logger, texts: QueryTexts = 'raw'): StatementLog {
+    return new StatementLog(sink, null, log, texts);
   }
 
   /** Lines that were not written. */
@@ -45,7 +48,7 @@ export class StatementLog {
     const record: StatementLogRecord = {
       session: session.id,
       ...sessionIdentity(session),
-      ...statementRecord(statement, session.wire.server, this.#clock),
+      ...statementRecord(statement, session.wire.server, this.#clock, this.#texts),
     };
     this.writer.write(`${JSON.stringify(record)}\n`);
   }

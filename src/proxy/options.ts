@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { QueryTexts } from '../account/query_texts.ts';
 import { DEFAULT_MAX_FINGERPRINTS } from '../account/statistics.ts';
 import type { Address } from '../relay/address.ts';
 import type { Network } from '../relay/networks.ts';
@@ -62,6 +63,8 @@ export interface BackendDiagnoser {
 export interface ProxyOptions extends SessionLimits {
   /** Off: the bare relay; nothing is read beyond what opens a connection. */
   readonly accounting: Accounting;
+  /** What reports show of SQL texts. */
+  readonly queryText: QueryTexts;
   /** Statements that all sessions together keep, ended ones included. */
   readonly maxStatementsInAll: number;
   /** Ended sessions kept for the report; smaller ones are added up. */
@@ -115,6 +118,7 @@ export const LISTENER_DEFAULTS = {
 export const PROXY_DEFAULTS = {
   accounting: 'on',
   maxQueryBytes: 4096,
+  queryText: 'raw',
   maxStatementsKept: 200,
   maxStatementsInAll: 10_000,
   maxSessionsKept: 1000,

@@ -399,8 +399,8 @@ export interface FingerprintRecord {
   /** 16 hexadecimal digits; null for what was folded away. */
   fingerprint: string | null;
   /**
-   * The text without its constants; in angle brackets a name for what has no text; null for what was folded away. A
-   * `…` at its end stands for what is left out.
+   * The text without its constants; in angle brackets a name for what has no text; null for what was folded away, and
+   * with `--query-text none`. A `…` at its end stands for what is left out.
    */
   query: string | null;
   /** How many times a fingerprint was folded into this record; 0 for one that has a fingerprint. */

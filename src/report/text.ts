@@ -87,8 +87,12 @@ const FINGERPRINT_COLUMNS: readonly Column<FingerprintRecord>[] = [
   { name: 'c-wait', align: 'right', cell: ({ client_wait_us }) => formatDuration(client_wait_us) },
   { name: 'c-stall', align: 'right', cell: ({ client_stall_us }) => formatDuration(client_stall_us) },
   { name: 's-stall', align: 'right', cell: ({ server_stall_us }) => formatDuration(server_stall_us) },
-  { name: 'query', align: 'left', cell: ({ query }) => (query === null ? '(other)' : escapeCell(query)) },
+  { name: 'query', align: 'left', cell: fingerprintCell },
 ];
+
+function fingerprintCell({ fingerprint, query }: FingerprintRecord): string {
+  return fingerprint === null ? '(other)' : query === null ? fingerprint : escapeCell(query);
+}
 
 const CANCEL_COLUMNS: readonly Column<CancelRecord>[] = [
   { name: 'session', align: 'right', cell: ({ session }) => String(session ?? '-') },

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { QueryTexts } from '../account/query_texts.ts';
 import type { LineWriter } from '../export/line_writer.ts';
 import { LiveOutput } from '../export/live.ts';
 import type { Sink } from '../export/sink.ts';
@@ -39,14 +40,14 @@ export class Outputs {
     }
     const target = settings['statement-log'];
     if (target === '-') {
-      outputs.#statementLog = StatementLog.toSink(stdout, log);
+      outputs.#statementLog = StatementLog.toSink(stdout, log, settings['query-text']);
       outputs.#onStdout.push(outputs.#statementLog.writer);
     } else if (target !== null) {
-      outputs.#statementLog = await openStatementLog(target, log);
+      outputs.#statementLog = await openStatementLog(target, log, settings['query-text']);
       outputs.#inFiles.push(outputs.#statementLog.writer);
     }
     if (settings.live) {
-      outputs.#live = new LiveOutput(stdout, log);
+      outputs.#live = new LiveOutput(stdout, log, settings['query-text']);
       outputs.#onStdout.push(outputs.#live.writer);
     }
     return outputs;
@@ -103,9 +104,9 @@ export class Outputs {
   }
 }
 
-async function openStatementLog(path: string, log: Logger): Promise<StatementLog> {
+async function openStatementLog(path: string, log: Logger, texts: QueryTexts): Promise<StatementLog> {
   try {
-    return await StatementLog.toFile(path, log);
+    return await StatementLog.toFile(path, log, texts);
   } catch (cause) {
     throw new Error(`cannot open the statement log ${path}: ${unwritable(path, cause)}`, { cause });
   }

@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../../account/secrets.ts';
 import type { Activity, ActivityRow } from './activity_rows.ts';
 import { type Fact, absent, known } from './fact.ts';
 
@@ -54,13 +55,18 @@ export async function readActivity(
     client.on('error', () => undefined);
     await client.connect();
     const { rows } = await client.query<Found>(QUERY, [pid]);
-    return pickActivity(pid, startedAtMs, rows);
+    return pickActivity(pid, startedAtMs, rows.map(withoutPasswords));
   } catch (error) {
     return absent(`the server could not be asked: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
     // Not waited for: a server that hangs does not close either.
     client?.end().catch(() => undefined);
   }
+}
+
+function withoutPasswords(found: Found): Found {
+  const { row } = found;
+  return { ...found, row: { ...row, query: row.query === null ? null : withoutSecrets(row.query) } };
 }
 
 function pickActivity(pid: number, startedAtMs: number, rows: readonly Found[]): Fact<Activity> {
