@@ -49,10 +49,15 @@ export function withSources(query: string, views: ReadonlyMap<string, ConsoleTab
 }
 
 const SPACE = String.raw`(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*`;
-/** What may stand before a query: nothing, EXPLAIN, COPY (, DECLARE … CURSOR FOR, CREATE TABLE … AS, PREPARE … AS. */
+/** EXPLAIN with its options, in parentheses or bare. Other parentheses begin a query. */
+const EXPLAIN = String.raw`explain\b${SPACE}(?:\((?!${SPACE}(?:select|with|table|values|\())[^()]*\)${SPACE}|(?:analyze|analyse|verbose)\b${SPACE})*`;
+/**
+ * What may stand before a query: nothing, EXPLAIN, COPY (, DECLARE … CURSOR FOR, CREATE TABLE … AS, PREPARE … AS. A query may begin
+ * with parentheses that do not hold the whole of it.
+ */
 const QUERY_BEGINS = new RegExp(
-  `^(${SPACE}(?:explain\\b[^;]*?\\b(?=select|with|table|values)|copy\\s*\\(\\s*|declare\\b[^;]*?\\bfor\\s+|` +
-    `(?:create|prepare)\\b[^;]*?\\bas\\s+|\\(\\s*)?)(select|with|table|values|insert|update|delete|merge)\\b`,
+  String.raw`^(${SPACE}(?:${EXPLAIN})?(?:copy\s*\(\s*|declare\b[^;]*?\bfor\s+|(?:create|prepare)\b[^;]*?\bas\s+)?)` +
+    String.raw`(\(|(?:select|with|table|values|insert|update|delete|merge)\b)`,
   'i',
 );
 

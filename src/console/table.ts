@@ -20,6 +20,10 @@ export interface Viewer {
   readonly seesAll: boolean;
   /** Roles whose privileges the current role has. */
   readonly roles: ReadonlySet<string>;
+  /** The server that has said so, which knows nothing of the roles of another. */
+  readonly upstream: string | null;
+  /** There is no other. */
+  readonly isOnlyServer: boolean;
 }
 
 /** What the rows of a table are made from. */
@@ -69,8 +73,16 @@ export function consoleTable<Row>(definition: {
 export const HIDDEN = '<insufficient privilege>';
 
 /** Whether what a session does, and its texts, may be seen: one's own, and that of roles one has the privileges of. */
-export function maySee({ seesAll, roles }: Viewer, { user }: Pick<SessionIdentity, 'user'>): boolean {
-  return seesAll || (user !== null && roles.has(user));
+export function maySee(
+  { seesAll, roles, upstream: own }: Viewer,
+  { user, upstream }: Pick<SessionIdentity, 'user' | 'upstream'>,
+): boolean {
+  return upstream === own && (seesAll || (user !== null && roles.has(user)));
+}
+
+/** Whether what is told of all users together may be seen. */
+export function maySeeAll({ seesAll, isOnlyServer }: Viewer): boolean {
+  return seesAll && isOnlyServer;
 }
 
 export function milliseconds(us: number): number {

@@ -88,7 +88,8 @@ export class Proxy implements FiguresSource {
       {
         log,
         ...(tap !== undefined && { tap }),
-        console: options === null ? null : { ...options, collector: this.collector },
+        console:
+          options === null ? null : { ...options, collector: this.collector, servers: this.#doors.servers },
       },
       (socket, door) => this.#plane.accept(socket, door),
       (error) => this.#plane.notAccepted(error),

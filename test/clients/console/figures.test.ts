@@ -5,7 +5,7 @@ import pg from 'pg';
 import { SHOWN, VIEWED } from '../../../src/console/tables.ts';
 import type { FingerprintRecord } from '../../../src/report/model.ts';
 import { connectAs, enterConsole, rowsOf } from '../../support/console.ts';
-import { client as c } from '../../support/messages.ts';
+import { client as c, server as s } from '../../support/messages.ts';
 import { connectTo, type Peer } from '../../support/peers.ts';
 import { proxyBefore, type RunningProxy } from '../../support/running_proxy.ts';
 import { embeddedServer } from '../../support/servers.ts';
@@ -267,6 +267,28 @@ describe('the hidden statements', () => {
     assert.equal(await typesUntilReady(peer), 'EZ');
     peer.send(c.bind('', 'n'), c.execute(), c.sync(), c.query('show lists'));
     assert.match(await typesUntilReady(peer, 2), /^2CZTD+CZ$/);
+    peer.destroy();
+  });
+
+  it('are waited for by the end of what the client sends', async () => {
+    const peer = await rawConsole();
+    peer.send(c.query(read), c.query(read), c.query('select 1'), c.terminate());
+    peer.end();
+    assert.equal(await typesUntilReady(peer, 3), 'TCZTCZTDCZ');
+  });
+
+  it('leave those in order that stand behind a flood of messages, in a COPY and out of it', async () => {
+    const peer = await rawConsole();
+    peer.send(c.query('create temp table t (a text)'));
+    assert.equal(await typesUntilReady(peer), 'CZ');
+    const syncs = Buffer.concat(Array.from({ length: 100_003 }, () => c.sync()));
+    peer.send(c.parse('', 'copy t from stdin'), c.bind('', ''), c.execute(), syncs, c.copyDone(), c.sync());
+    assert.equal(await typesUntilReady(peer), '12GCZ');
+    peer.send(c.query(read), syncs, c.query(read));
+    assert.equal(await typesUntilReady(peer), 'TCZ');
+    const readies = Buffer.concat(Array.from({ length: 100_003 }, () => s.ready()));
+    assert.ok((await peer.receive(readies.length)).equals(readies));
+    assert.equal(await typesUntilReady(peer), 'TCZ');
     peer.destroy();
   });
 
