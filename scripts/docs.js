@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { consoleReference, foreignTablesScript } from '../dist/src/console/document.js';
+import { metricsReference } from '../dist/src/http/document.js';
 import { causesTable } from '../dist/src/kernel/document.js';
 import { csvColumnsTable } from '../dist/src/report/document.js';
 import { configurationDocument } from '../dist/src/settings/document.js';
@@ -34,6 +35,12 @@ const pages = {
     '<!-- causes: made by `npm run docs` from src/kernel/causes.ts -->',
     '<!-- end of causes -->',
     causesTable,
+  ),
+  'docs/metrics.md': between(
+    'docs/metrics.md',
+    '<!-- metrics: made by `npm run docs` from src/http/metric_tables.ts -->',
+    '<!-- end of metrics -->',
+    metricsReference,
   ),
   'docs/console.md': between(
     'docs/console.md',

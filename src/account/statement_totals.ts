@@ -128,20 +128,23 @@ export class StatementTotals {
   }
 
   toPlain(): PlainTotals {
-    const { fingerprint, query, R, S } = this;
-    const { folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs } = this;
-    const { clientStallMs, serverStallMs, clientWaitMs } = this;
-    const sums = { folded, calls, prepares, rows, roundtrips, callsMs, preparesMs, firstByteMs };
     return {
-      ...sums,
-      clientStallMs,
-      serverStallMs,
-      clientWaitMs,
-      fingerprint,
-      query,
+      fingerprint: this.fingerprint,
+      query: this.query,
+      folded: this.folded,
+      calls: this.calls,
+      prepares: this.prepares,
+      rows: this.rows,
+      roundtrips: this.roundtrips,
+      callsMs: this.callsMs,
+      preparesMs: this.preparesMs,
+      firstByteMs: this.firstByteMs,
+      clientStallMs: this.clientStallMs,
+      serverStallMs: this.serverStallMs,
+      clientWaitMs: this.clientWaitMs,
       outcomes: { ...this.outcomes },
-      R: plainFlow(R),
-      S: plainFlow(S),
+      R: plainFlow(this.R),
+      S: plainFlow(this.S),
       durationUs: this.durationUs.toPlain(),
       bytesR: this.bytesR.toPlain(),
       bytesS: this.bytesS.toPlain(),

@@ -1,5 +1,5 @@
 import type { ReportRecord } from '../report/model.ts';
-import type { ReportExtent } from '../report/report_record.ts';
+import type { ReportExtent } from '../report/figures.ts';
 
 /** What a reader asks for. */
 export interface Inquiry extends ReportExtent {
@@ -10,8 +10,9 @@ export interface Inquiry extends ReportExtent {
 /**
  * Where readers get their figures: the report, the console, metrics.
  *
- * A snapshot is consistent: all its figures are those of one moment, no row is half old. It is plain data, so that it
- * may come from another thread, and it is shared: a reader must not change it.
+ * A snapshot is consistent: no row is half old, and what is added up is the sum of the rows. It is taken in slices, so that
+ * no byte waits for who looks: one row may be some milliseconds younger than another. It is plain data, and it is shared: a
+ * reader must not change it.
  */
 export interface Collector {
   inquire(inquiry: Inquiry): Promise<ReportRecord>;
@@ -19,16 +20,17 @@ export interface Collector {
 
 /** What knows the figures of this moment. */
 export interface FiguresSource {
-  report(extent: ReportExtent): ReportRecord;
+  /** None of them is older than this call. */
+  figures(extent: ReportExtent): Promise<ReportRecord>;
 }
 
 interface Latest {
   readonly at: number;
-  readonly report: ReportRecord;
+  readonly report: Promise<ReportRecord>;
 }
 
-/** A collector of figures that are all in this thread. */
-export class LocalCollector implements Collector {
+/** Asks a source no more often than its readers need. */
+export class CachingCollector implements Collector {
   readonly #source: FiguresSource;
   /** Milliseconds of a steady clock. */
   readonly #now: () => number;
@@ -39,13 +41,15 @@ export class LocalCollector implements Collector {
     this.#now = now;
   }
 
-  async inquire({ maxAgeMs, ...extent }: Inquiry): Promise<ReportRecord> {
+  inquire({ maxAgeMs, ...extent }: Inquiry): Promise<ReportRecord> {
     const at = this.#now();
     const key = `${extent.statements} ${extent.fingerprints}`;
     const latest = this.#latest.get(key);
     if (latest !== undefined && at - latest.at < maxAgeMs) return latest.report;
-    const report = this.#source.report(extent);
+    const report = this.#source.figures(extent);
     this.#latest.set(key, { at, report });
+    // Who asks next must not be told of a failure of then.
+    report.catch(() => this.#latest.delete(key));
     return report;
   }
 }

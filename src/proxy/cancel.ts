@@ -15,7 +15,7 @@ import type { CancelRequest } from './negotiation.ts';
 export function forwardCancel(
   connection: Connection,
   request: CancelRequest,
-  cancel: Cancel,
+  cancel: Pick<Cancel, 'deliveredAt' | 'error'>,
   onDone: () => void,
 ): (reason: string) => void {
   const { upstream, connectTimeoutMs, upstreamTls, cancelTimeoutMs } = connection.options;
@@ -52,6 +52,6 @@ export function forwardCancel(
   };
   const giveUp = dial(upstream, connectTimeoutMs, counters, connected, upstreamTls);
   // The client may close first: the request is delivered all the same.
-  connection.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+  connection.park();
   return finish;
 }

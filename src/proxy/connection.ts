@@ -111,9 +111,14 @@ export class Connection {
     this.leg.listener = listener;
   }
 
+  /** It has brought a cancel request; nothing else is wanted from it, and it may close. */
+  park(): void {
+    this.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+  }
+
   /** Closes without a word, as the server does with a cancel request; there is no session. */
   dismiss(): void {
-    this.handOver({ read: () => true, ended: () => undefined, closed: () => undefined });
+    this.park();
     this.leg.close();
   }
 

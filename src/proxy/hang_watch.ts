@@ -3,14 +3,15 @@ import type { CancelLedger } from '../session/cancel_ledger.ts';
 import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type { SteadyClock } from '../report/steady_clock.ts';
-import type { ProxyOptions } from './options.ts';
+import type { BackendDiagnoser, ProxyOptions } from './options.ts';
 
 /**
  * Has the backend looked at of each statement that goes on although it was to be cancelled: once per statement, one
  * backend at a time.
  */
 export class HangWatch {
-  readonly #options: Pick<ProxyOptions, 'diagnose' | 'diagnoseAfterMs' | 'log'>;
+  readonly #options: Pick<ProxyOptions, 'diagnoseAfterMs' | 'log'>;
+  readonly #diagnose: BackendDiagnoser['diagnose'] | null;
   readonly #ledger: CancelLedger;
   readonly #clock: SteadyClock;
   /** The statements that are watched, or were looked at; null when their time is over. */
@@ -19,19 +20,22 @@ export class HangWatch {
   #stopped = false;
 
   constructor(
-    options: Pick<ProxyOptions, 'diagnose' | 'diagnoseAfterMs' | 'log'>,
+    options: Pick<ProxyOptions, 'diagnoseAfterMs' | 'log'>,
+    diagnose: BackendDiagnoser['diagnose'] | null,
     ledger: CancelLedger,
     clock: SteadyClock,
   ) {
     this.#options = options;
+    this.#diagnose = diagnose;
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
   /** A request to cancel a statement was delivered. */
   watch(session: Session, statement: Statement, cancel: Cancel): void {
-    const { diagnose, diagnoseAfterMs } = this.#options;
-    if (diagnose === undefined || diagnoseAfterMs === 0 || this.#watched.has(statement)) return;
+    const { diagnoseAfterMs } = this.#options;
+    const diagnose = this.#diagnose;
+    if (diagnose === null || diagnoseAfterMs === 0 || this.#watched.has(statement)) return;
     // It may have been heeded by now.
     if (cancel.outcome !== 'no_effect') return;
     const timer = setTimeout(() => {
@@ -55,7 +59,7 @@ export class HangWatch {
   }
 
   async #look(
-    diagnose: NonNullable<ProxyOptions['diagnose']>,
+    diagnose: BackendDiagnoser['diagnose'],
     session: Session,
     statement: Statement,
     cancel: Cancel,

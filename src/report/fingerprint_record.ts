@@ -1,20 +1,54 @@
 import type { QueryTexts } from '../account/query_texts.ts';
-import type { StatementTotals } from '../account/statement_totals.ts';
-import type { StatementStatistics } from '../account/statistics.ts';
+import { StatementTotals } from '../account/statement_totals.ts';
+import type { Figures } from './figures.ts';
 import { visibleBytes } from '../wire/encodings.ts';
 import type { FingerprintRecord } from './model.ts';
 import { flowRecord, microseconds } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
+import type { Steps } from './steps.ts';
 
-/** The cumulative statistics, the largest by bytes first; last, and only if there is any, what was folded away. */
-export function fingerprintRecords(
-  statistics: StatementStatistics,
+/** The cumulative statistics, the largest by bytes first, and what was folded away. */
+export interface CumulativeTotals {
+  readonly statements: readonly StatementTotals[];
+  readonly other: StatementTotals | null;
+}
+
+/** Of all threads together. @param limit fingerprints that are listed; the smallest beyond it are folded away */
+export function* mergedTotals(threads: readonly Figures[], limit: number): Steps<CumulativeTotals> {
+  const [only] = threads;
+  if (threads.length === 1 && only !== undefined) return only;
+  const all = new Map<string, StatementTotals>();
+  const other = new StatementTotals(null, null);
+  for (const figures of threads) {
+    if (figures.other !== null) other.add(figures.other);
+    for (const totals of figures.statements) {
+      // What a thread has sent stays as it is.
+      const sum = all.get(totals.fingerprint!);
+      if (sum === undefined) all.set(totals.fingerprint!, StatementTotals.fromPlain(totals.toPlain()));
+      else sum.add(totals);
+      yield;
+    }
+  }
+  const sorted = [...all.values()].toSorted(
+    (a, b) => b.bytes - a.bytes || (a.fingerprint! < b.fingerprint! ? -1 : 1),
+  );
+  for (const totals of sorted.slice(limit)) other.fold(totals);
+  return { statements: sorted.slice(0, limit), other };
+}
+
+/** In the order given; last, and only if there is any, what was folded away. */
+export function* fingerprintRecords(
+  { statements, other }: CumulativeTotals,
   clock: SteadyClock,
   texts: QueryTexts = 'raw',
-): FingerprintRecord[] {
-  const { other } = statistics;
-  const kept = statistics.totals().map((totals) => fingerprintRecord(totals, clock, texts));
-  return other.folded === 0 ? kept : [...kept, fingerprintRecord(other, clock, texts)];
+): Steps<FingerprintRecord[]> {
+  const records: FingerprintRecord[] = [];
+  for (const totals of statements) {
+    records.push(fingerprintRecord(totals, clock, texts));
+    yield;
+  }
+  if (other !== null && other.folded > 0) records.push(fingerprintRecord(other, clock, texts));
+  return records;
 }
 
 function fingerprintRecord(

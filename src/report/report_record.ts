@@ -1,113 +1,86 @@
 import type { QueryTexts } from '../account/query_texts.ts';
-import type { StatementStatistics } from '../account/statistics.ts';
-import type { Flow } from '../session/account.ts';
-import type { Cancel, CancelDiagnosis } from '../session/cancel.ts';
-import type { CancelLedger } from '../session/cancel_ledger.ts';
-import type { Session } from '../session/session.ts';
-import { fingerprintRecords } from './fingerprint_record.ts';
-import {
-  type CancelDiagnosisRecord,
-  type CancelRecord,
-  REPORT_SCHEMA,
-  type ReportRecord,
-  type SessionSumRecord,
-} from './model.ts';
-import { flowRecord, microseconds, sessionRecord } from './session_record.ts';
+import { type Figures, type FigureSources, type ReportExtent, takeFigures, WHOLE } from './figures.ts';
+import { fingerprintRecords, mergedTotals } from './fingerprint_record.ts';
+import { addedFlows, SumsByName } from './session_sums.ts';
+import { REPORT_SCHEMA, type ReportRecord } from './model.ts';
 import type { SteadyClock } from './steady_clock.ts';
+import { atOnce, type Steps } from './steps.ts';
 
-/** What a report is made of. */
-export interface ReportSources {
+/** What a report says of the process. */
+export interface Heading {
   readonly version: string;
   readonly clock: SteadyClock;
   readonly startedAt: number;
-  readonly sessions: readonly Session[];
-  readonly databases: readonly SessionSumRecord[];
-  readonly droppedSessions: {
-    readonly sessions: number;
-    readonly unbalanced: number;
-    readonly statements: number;
-    readonly R: Flow;
-    readonly S: Flow;
-  };
-  readonly statistics: StatementStatistics;
   /** What is shown of SQL texts; raw unless given. */
   readonly texts?: QueryTexts;
-  readonly cancels: CancelLedger;
-  /** Turned away because a limit was reached. */
-  readonly refused: { readonly connections: number; readonly cancels: number };
+  /** Fingerprints that are listed; the smallest beyond them are added up. */
+  readonly maxFingerprints: number;
 }
 
-/** How much of it is wanted. */
-export interface ReportExtent {
-  /** Those that are kept and those under way, or the latter only. */
-  readonly statements: 'kept' | 'open';
-  readonly fingerprints: boolean;
-}
+/** What a report is made of where there is one relay thread. */
+export type ReportSources = FigureSources & Omit<Heading, 'maxFingerprints'> & Pick<Figures, 'databases'>;
 
-export const WHOLE: ReportExtent = { statements: 'kept', fingerprints: true };
+/** The report at this moment, put together in one go. */
+export function reportRecord(sources: ReportSources, extent: ReportExtent = WHOLE): ReportRecord {
+  const figures = { ...atOnce(takeFigures(sources, extent)), databases: sources.databases };
+  return atOnce(mergedReport({ ...sources, maxFingerprints: Infinity }, [figures]));
+}
 
 /**
- * The report at this moment, largest session first.
- *
- * @param extent which statements are listed with their session, and whether those by fingerprint are listed
+ * The report of all relay threads, largest session first. What it adds up are the rows that it lists and what the threads
+ * have added up themselves, so that it is the same whichever thread a session was in.
  */
-export function reportRecord(sources: ReportSources, extent: ReportExtent = WHOLE): ReportRecord {
-  const { clock, droppedSessions: dropped } = sources;
-  const sessions = sources.sessions
-    .map((session) => sessionRecord(session, clock, extent.statements, sources.texts))
+export function* mergedReport(heading: Heading, threads: readonly Figures[]): Steps<ReportRecord> {
+  const { clock } = heading;
+  const endedAt = clock.now();
+  const sessions = threads
+    .flatMap((figures) => figures.sessions)
     .toSorted((a, b) => b.R.bytes + b.S.bytes - (a.R.bytes + a.S.bytes) || a.id - b.id);
-  const totals = { R: flowRecord(dropped.R), S: flowRecord(dropped.S) };
+  yield;
+  const dropped = threads.map((figures) => figures.dropped).reduce(addedDropped);
+  const totals = { R: dropped.R, S: dropped.S };
   for (const session of sessions) {
-    for (const direction of ['R', 'S'] as const) {
-      totals[direction].bytes += session[direction].bytes;
-      totals[direction].messages += session[direction].messages;
-      totals[direction].reads += session[direction].reads;
-      totals[direction].writes += session[direction].writes;
-    }
+    totals.R = addedFlows(totals.R, session.R);
+    totals.S = addedFlows(totals.S, session.S);
   }
+  yield;
+  const sums = new SumsByName(Number.POSITIVE_INFINITY);
+  for (const row of threads.flatMap(({ databases }) => databases)) sums.add(row);
+  yield;
+  const cumulative = yield* mergedTotals(threads, heading.maxFingerprints);
   return {
     schema: REPORT_SCHEMA,
-    version: sources.version,
-    started_at: clock.timestamp(sources.startedAt),
-    ended_at: clock.timestamp(clock.now()),
+    version: heading.version,
+    started_at: clock.timestamp(heading.startedAt),
+    ended_at: clock.timestamp(endedAt),
     totals,
-    databases: [...sources.databases],
+    databases: sums.list(),
     sessions,
-    statements: extent.fingerprints ? fingerprintRecords(sources.statistics, clock, sources.texts) : [],
-    cancels: sources.cancels.list().map((cancel) => cancelRecord(cancel, clock)),
-    refused: { ...sources.refused },
-    kernel: null,
-    dropped: {
-      sessions: dropped.sessions,
-      unbalanced: dropped.unbalanced,
-      statements: dropped.statements,
-      R: flowRecord(dropped.R),
-      S: flowRecord(dropped.S),
-      cancels: sources.cancels.dropped,
+    statements: yield* fingerprintRecords(cumulative, clock, heading.texts),
+    cancels: threads
+      .flatMap(({ cancels }) => cancels)
+      .toSorted((a, b) => a.requestedAt - b.requestedAt)
+      .map(({ record }) => record),
+    refused: {
+      connections: sum(threads, ({ refused }) => refused.connections),
+      cancels: sum(threads, ({ refused }) => refused.cancels),
     },
+    kernel: null,
+    dropped,
   };
 }
 
-function cancelRecord(cancel: Cancel, clock: SteadyClock): CancelRecord {
+function sum(threads: readonly Figures[], of: (figures: Figures) => number): number {
+  return threads.reduce((total, figures) => total + of(figures), 0);
+}
+
+function addedDropped(a: ReportRecord['dropped'], b: ReportRecord['dropped']): ReportRecord['dropped'] {
   return {
-    session: cancel.session,
-    statement: cancel.statement,
-    listener: cancel.entrance?.listener ?? null,
-    upstream: cancel.entrance?.upstream ?? null,
-    client: { ...cancel.client },
-    via: cancel.via === null ? null : { ...cancel.via },
-    requested_at: clock.timestamp(cancel.requestedAt),
-    delivered_at: cancel.deliveredAt === null ? null : clock.timestamp(cancel.deliveredAt),
-    delivery_us: cancel.deliveredAt === null ? null : microseconds(cancel.deliveredAt - cancel.requestedAt),
-    outcome: cancel.outcome,
-    effect_us: cancel.effectMs === null ? null : microseconds(cancel.effectMs),
-    bytes_after: cancel.bytesAfter,
-    error: cancel.error,
-    diagnosis: cancel.diagnosis === null ? null : diagnosisRecord(cancel.diagnosis, clock),
+    sessions: a.sessions + b.sessions,
+    unbalanced: a.unbalanced + b.unbalanced,
+    statements: a.statements + b.statements,
+    R: addedFlows(a.R, b.R),
+    S: addedFlows(a.S, b.S),
+    cancels: a.cancels + b.cancels,
   };
-}
-
-function diagnosisRecord(diagnosis: CancelDiagnosis, clock: SteadyClock): CancelDiagnosisRecord {
-  const { at, pid, verdict, sentence, advice, facts } = diagnosis;
-  return { at: clock.timestamp(at), pid, verdict, sentence, advice, facts: [...facts] };
 }

@@ -19,6 +19,7 @@ import type {
 } from './model.ts';
 import { notCounted } from './not_counted.ts';
 import type { SteadyClock } from './steady_clock.ts';
+import { atOnce, type Steps } from './steps.ts';
 
 /** The books of a session as they stand, with the statements that are kept and those under way, or the latter only. */
 export function sessionRecord(
@@ -27,31 +28,46 @@ export function sessionRecord(
   listed: 'kept' | 'open' = 'kept',
   texts: QueryTexts = 'raw',
 ): SessionRecord {
+  return atOnce(sessionRecordInSteps(session, clock, listed, texts));
+}
+
+/**
+ * As {@link sessionRecord}: what may still change is read in the first step, and then statement by statement those whose
+ * figures are final.
+ */
+export function* sessionRecordInSteps(
+  session: Session,
+  clock: SteadyClock,
+  listed: 'kept' | 'open',
+  texts: QueryTexts = 'raw',
+): Steps<SessionRecord> {
   // Nothing of one that has ended changes any more, and none of its statements is under way.
-  if (listed === 'kept' || session.endedAt === null) return makeRecord(session, clock, listed, texts);
-  const known = ended.get(session);
+  const isEnded = session.endedAt !== null && listed === 'open';
+  const known = isEnded ? ended.get(session) : undefined;
   if (known !== undefined) return known;
-  const made = makeRecord(session, clock, listed, texts);
-  ended.set(session, made);
-  return made;
+  // Before what was dropped is looked at: listing drops those beyond the limit.
+  const statements = listed === 'kept' ? session.statements() : session.openStatements();
+  const { server } = session.wire;
+  const underWay = new Map(
+    statements.flatMap((one) => (one.closed ? [] : [[one, statementRecord(one, server, clock, texts)]])),
+  );
+  const record = recordOfBooks(session, clock);
+  if (isEnded) ended.set(session, record);
+  for (const statement of statements) {
+    record.statements.push(underWay.get(statement) ?? statementRecord(statement, server, clock, texts));
+    yield;
+  }
+  return record;
 }
 
 /** Records of sessions that have ended, without statements. */
 const ended = new WeakMap<Session, SessionRecord>();
 
-function makeRecord(
-  session: Session,
-  clock: SteadyClock,
-  listed: 'kept' | 'open',
-  texts: QueryTexts,
-): SessionRecord {
+/** All but the statements. */
+function recordOfBooks(session: Session, clock: SteadyClock): SessionRecord {
   const now = clock.now();
   session.waits.catchUp(now);
   const { startup, facts } = session;
-  // Before what was dropped is looked at: listing drops those beyond the limit.
-  const statements = (listed === 'kept' ? session.statements() : session.openStatements()).map((statement) =>
-    statementRecord(statement, session.wire.server, clock, texts),
-  );
   const { droppedStatements } = session;
   const accounts = accountsRecord(session);
   const undelivered = { ...session.undelivered };
@@ -95,7 +111,7 @@ function makeRecord(
     roundtrips: session.roundtrips,
     transactions: facts.transactions,
     statement_count: session.statementCount,
-    statements,
+    statements: [],
     dropped: {
       statements: droppedStatements.statements,
       R: flowRecord(droppedStatements.account.R),

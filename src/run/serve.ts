@@ -11,10 +11,12 @@ import {
 } from '../proxy/options.ts';
 import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
+import { WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { formatAddress } from '../relay/address.ts';
 import type { ListenerSettings } from '../settings/listener_settings.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
+import type { HttpServer } from '../http/server.ts';
 import { describeError } from './describe_error.ts';
 import { createLogger } from './logger.ts';
 import { Outputs } from './outputs.ts';
@@ -63,13 +65,16 @@ async function run(
   const outputs = await Outputs.open(settings, stdout, log);
   let proxy: Proxy;
   let witness: Witness | null;
+  let http: HttpServer | null = null;
   try {
     proxy = await startProxy({
       ...proxyOptions(settings, outputs, diagnoser, log),
       listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
     });
+    http = await openHttp(settings, listeners, proxy, log);
     witness = await openWitness(settings['probe-socket'], proxy, log);
   } catch (error) {
+    http?.stop();
     await outputs.close();
     throw error;
   }
@@ -77,10 +82,11 @@ async function run(
   const dumps = new Turns();
   const write = (report: ReportRecord, to: Pick<Sink, 'write'> = stdout): Promise<void> =>
     writeReport(report, settings.report, settings['report-file'], to);
+  const figures = (): Promise<ReportRecord> => proxy.collector.inquire({ maxAgeMs: 0, ...WHOLE });
   const dumpNow = async (): Promise<void> => {
     try {
       await dumps.next(async () =>
-        write(witness === null ? proxy.report() : await witness.testifyTo(() => proxy.report())),
+        write(witness === null ? await figures() : await witness.testifyTo(figures)),
       );
     } catch (error) {
       log.error(describeError(error));
@@ -110,7 +116,10 @@ async function run(
     );
   }
 
+  if (http !== null) process.stderr.write(`pgnetflow answers at ${http.url}\n`);
+
   log.debug({ signal: await stopped }, 'stopping');
+  http?.stop();
   const last = proxy.stop();
   const diagnosed = diagnoser.close();
   // First of all, whatever becomes of the other outputs; on standard output behind what waits for it.
@@ -160,6 +169,32 @@ async function openWitness(path: string | null, proxy: Proxy, log: Logger): Prom
     // Only here: no other proxy needs what this brings in.
     const { Witness: Kernel } = await import('./witness.ts');
     return await Kernel.open(path, proxy, log);
+  } catch (error) {
+    proxy.stop();
+    throw error;
+  }
+}
+
+async function openHttp(
+  settings: ProxySettings,
+  listeners: readonly { readonly settings: ListenerSettings; readonly tls: TlsFiles }[],
+  proxy: Proxy,
+  log: Logger,
+): Promise<HttpServer | null> {
+  const { http: address, 'http-token': token, 'metrics-statements': metricsStatements } = settings;
+  if (address === null) return null;
+  try {
+    // Only here: no other proxy needs what this brings in.
+    const { HttpServer: Server } = await import('../http/server.ts');
+    return await Server.start({
+      ...address,
+      token,
+      metricsStatements,
+      tls: listeners.map(({ tls }) => tls.certificate).find((context) => context !== null) ?? null,
+      upstreams: listeners.map((one) => ({ address: one.settings.upstream, tls: one.tls.upstream })),
+      collector: proxy.collector,
+      log,
+    });
   } catch (error) {
     proxy.stop();
     throw error;

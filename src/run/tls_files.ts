@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { ClientTls } from '../relay/client_tls.ts';
-import { describeTlsError, tlsContext } from '../relay/tls_context.ts';
+import { describeTlsError, type TlsContext, tlsContext } from '../relay/tls_context.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { ListenerSettings } from '../settings/listener_settings.ts';
 import { named, problemOf } from '../settings/naming.ts';
@@ -33,6 +33,11 @@ export class TlsFiles {
     this.#subject = entry === null ? 'TLS' : `TLS of listeners[${entry.index}]`;
     this.client = this.#clientTls(settings);
     this.upstream = this.#upstreamTls(settings);
+  }
+
+  /** What clients are shown; null without a certificate of ours. */
+  get certificate(): TlsContext | null {
+    return this.client === null || this.client === 'passthrough' ? null : this.client.context;
   }
 
   /** There is something to read again. */

@@ -27,9 +27,9 @@ export class Witness {
   }
 
   /** A report of the proxy as it runs, with what the kernel says. */
-  async testifyTo(report: () => ReportRecord): Promise<ReportRecord> {
+  async testifyTo(report: () => Promise<ReportRecord>): Promise<ReportRecord> {
     await this.#probe.flush();
-    return reconcile(report(), this.#probe.ledger);
+    return reconcile(await report(), this.#probe.ledger);
   }
 
   /** The last report, once the last records are there; takes no more. */

@@ -1,3 +1,5 @@
+import { Quota } from './quota.ts';
+
 /** Keeps statements, and can be asked to keep fewer. */
 export interface StatementKeeper {
   /** Bytes that each kept statement has moved. */
@@ -14,39 +16,38 @@ const FREED = 0.1;
  * sessions times statements. When there are too many, the smallest go, whosever they are.
  */
 export class StatementBudget {
-  readonly #limit: number;
+  readonly #quota: Quota;
   readonly #keepers = new Set<StatementKeeper>();
-  #kept = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limit: number | Quota) {
+    this.#quota = typeof limit === 'number' ? new Quota(limit) : limit;
   }
 
   /** Statements kept at present. */
   get kept(): number {
-    return this.#kept;
+    return this.#quota.held;
   }
 
   /** A keeper keeps one more. */
   add(keeper: StatementKeeper): void {
     this.#keepers.add(keeper);
-    this.#kept += 1;
-    if (this.#kept > this.#limit) this.#trim();
+    this.#quota.add(1);
+    if (this.#quota.isExceeded) this.#trim();
   }
 
   /** A keeper and its so many statements are gone. */
   leave(keeper: StatementKeeper, statements: number): void {
-    if (this.#keepers.delete(keeper)) this.#kept -= statements;
+    if (this.#keepers.delete(keeper)) this.#quota.add(-statements);
   }
 
   #trim(): void {
     const sizes = [...this.#keepers].flatMap((keeper) => [...keeper.sizes()]).toSorted((a, b) => a - b);
-    let surplus = this.#kept - Math.floor(this.#limit * (1 - FREED));
+    let surplus = this.kept - Math.floor(this.#quota.room * (1 - FREED));
     const largestToGo = sizes[surplus - 1] ?? Number.POSITIVE_INFINITY;
     for (const keeper of this.#keepers) {
       const dropped = keeper.drop(largestToGo, surplus);
       surplus -= dropped;
-      this.#kept -= dropped;
+      this.#quota.add(-dropped);
     }
   }
 }

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Address } from '../relay/address.ts';
 
 export const LISTEN_PORT = 6432;
 export const POSTGRES_PORT = 5432;
+export const HTTP_PORT = 6480;
 
 const LOCALHOST = '127.0.0.1';
 
@@ -18,6 +19,22 @@ export function parseListenAddress(text: string): Address {
   if (text.startsWith('/')) return { path: text };
   const { host, port } = splitHostPort(text, LISTEN_PORT);
   return { host: host === '*' ? allInterfaces() : host, port: parsePort(port, 0) };
+}
+
+/**
+ * Where to answer HTTP: as for listening, port 6480 unless given, and no Unix-domain socket.
+ *
+ * @throws {Error} saying what is wrong, to be put behind the name of the setting
+ */
+export function parseHttpAddress(text: string): { readonly host: string; readonly port: number } {
+  if (text.startsWith('/')) throw new Error(`"${text}": HTTP is answered over TCP only; give host:port`);
+  const { host, port } = splitHostPort(text, HTTP_PORT);
+  return { host: host === '*' ? allInterfaces() : host, port: parsePort(port, 0) };
+}
+
+/** Whether an address to listen on can be reached from this host only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /**

@@ -17,6 +17,7 @@ const UNITS: Readonly<Record<Unit, string>> = {
   network: 'address or network',
   file: 'path of a file',
   name: 'one of the names',
+  token: 'text',
   none: '`true` or `false`',
 };
 

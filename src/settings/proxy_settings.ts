@@ -1,6 +1,7 @@
 import { QUERY_TEXTS } from '../account/query_texts.ts';
 import { PROXY_DEFAULTS } from '../proxy/options.ts';
 import { REPORT_FORMATS } from '../report/render.ts';
+import { HTTP_PORT, isLoopback, parseHttpAddress } from './address.ts';
 import { choice, onOrOff, path } from './choice.ts';
 import { readConfigFile } from './config_file.ts';
 import { LISTENER_SETTINGS, type ListenerSettings } from './listener_settings.ts';
@@ -14,6 +15,9 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 
 /** Longer than anyone would wait. */
 const A_DAY_S = 86_400;
+
+/** So that nobody finds it by trying. */
+const MIN_TOKEN_CHARACTERS = 16;
 
 /** The settings that hold for all listeners together. */
 const PROCESS_SETTINGS = {
@@ -95,6 +99,37 @@ const PROCESS_SETTINGS = {
       'Another name of the console, for tools that were made for PgBouncer and always ask for the database pgbouncer',
     default: null,
     parse: path,
+  }),
+  http: setting('optional', {
+    group: 'Results',
+    placeholder: 'ADDRESS',
+    unit: 'address',
+    describe:
+      `Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
+      'https when a listener has a certificate. Beyond this host only with --http-token',
+    default: null,
+    parse: parseHttpAddress,
+  }),
+  'http-token': setting('optional', {
+    group: 'Results',
+    placeholder: 'TOKEN',
+    unit: 'token',
+    describe:
+      'Who asks by HTTP must show this: as a Bearer token, or as the password of any user. At least ' +
+      `${MIN_TOKEN_CHARACTERS} characters; everybody on this host can read flags, so better in the variable or the file`,
+    default: null,
+    secret: true,
+    parse: token,
+  }),
+  'metrics-statements': setting('value', {
+    group: 'Results',
+    placeholder: 'N',
+    unit: 'fingerprints',
+    describe:
+      'Normalized statements with metrics of their own, the largest by bytes; one that has them keeps them, and all ' +
+      'others are added up as "other"',
+    default: '50',
+    parse: integer(0, 2000),
   }),
   'diagnose-after': setting('value', {
     group: 'Results',
@@ -229,6 +264,7 @@ export function readProxySettings(
   const settings = resolveSettings(PROCESS_SETTINGS, sources);
   checkAccounting(settings);
   checkOutputs(settings);
+  checkHttp(settings);
   return { ...settings, listeners, written: writtenSettings(PROXY_SETTINGS, sources) };
 }
 
@@ -244,6 +280,31 @@ function checkAccounting(settings: Values<typeof PROCESS_SETTINGS>): void {
   );
   if (unused !== undefined)
     throw new UsageError(`--${unused} has nothing to write with --accounting off; leave one of them out`);
+}
+
+/**
+ * Nobody on another host may look without a token.
+ *
+ * @throws {UsageError} naming the way out
+ */
+function checkHttp(settings: Values<typeof PROCESS_SETTINGS>): void {
+  const { http, 'http-token': secret } = settings;
+  if (http === null && secret !== null)
+    throw new UsageError('--http-token has no use without --http ADDRESS; add that, or leave it out');
+  if (http !== null && secret === null && !isLoopback(http.host)) {
+    throw new UsageError(
+      `--http ${http.host}:${http.port} can be reached from other hosts; add --http-token TOKEN (better as PGNETFLOW_HTTP_TOKEN), or use 127.0.0.1:${http.port}`,
+    );
+  }
+}
+
+/** @throws {Error} that does not repeat it */
+function token(text: string): string {
+  if (text.length < MIN_TOKEN_CHARACTERS || !/^[\x21-\x7e]+$/.test(text))
+    throw new Error(
+      `a token has at least ${MIN_TOKEN_CHARACTERS} characters, and only visible ones of ASCII`,
+    );
+  return text;
 }
 
 /**

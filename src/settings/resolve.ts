@@ -95,9 +95,10 @@ export interface WrittenSetting {
 export function writtenSettings(table: Settings, sources: Sources): WrittenSetting[] {
   return Object.entries(table).map(([name, setting]) => {
     const byDefault = setting.default ?? '';
+    const written = findWritten(name, setting, sources)?.texts.join(', ');
     return {
       name,
-      value: findWritten(name, setting, sources)?.texts.join(', ') ?? byDefault,
+      value: setting.secret === true && written !== undefined ? '(not shown)' : (written ?? byDefault),
       default: byDefault,
     };
   });

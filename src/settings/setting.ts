@@ -11,6 +11,8 @@ export interface Setting<T> {
   readonly describe: string;
   /** As the user would write it; null when it has none: a list is empty then. */
   readonly default: string | null;
+  /** Its value is shown to nobody. */
+  readonly secret?: true;
   /** @throws {Error} saying what is wrong, to be put behind the name of the setting */
   readonly parse: (text: string) => T;
 }
@@ -33,6 +35,7 @@ export type Unit =
   | 'network'
   | 'file'
   | 'name'
+  | 'token'
   | 'none';
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;

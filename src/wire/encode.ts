@@ -10,11 +10,22 @@ export const ACCEPT_ENCRYPTION: Buffer = Buffer.from('S');
 /** Asks a server for TLS. */
 export const SSL_REQUEST_PACKET: Buffer = sslRequest();
 
+const PROTOCOL_3_0 = 0x0003_0000;
+
 function sslRequest(): Buffer {
   const packet = Buffer.alloc(8);
   packet.writeInt32BE(8);
   packet.writeInt32BE(SSL_REQUEST, 4);
   return packet;
+}
+
+/** A StartupMessage of protocol 3.0. */
+export function startupMessage(parameters: Readonly<Record<string, string>>): Buffer {
+  const body = Buffer.from(`${Object.entries(parameters).flat().join('\0')}\0\0`);
+  const header = Buffer.alloc(8);
+  header.writeInt32BE(header.length + body.length, 0);
+  header.writeInt32BE(PROTOCOL_3_0, 4);
+  return Buffer.concat([header, body]);
 }
 
 /**

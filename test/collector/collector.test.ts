@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { LocalCollector } from '../../src/collector/collector.ts';
+import { CachingCollector } from '../../src/collector/collector.ts';
 import type { ReportRecord } from '../../src/report/model.ts';
-import type { ReportExtent } from '../../src/report/report_record.ts';
+import type { ReportExtent } from '../../src/report/figures.ts';
 import { sample } from '../report/sample.ts';
 
 /** A collector whose clock stands still, and how often its source was asked. */
 function collectorAt(clock: { now: number }): {
-  collector: LocalCollector;
+  collector: CachingCollector;
   asked: ReportExtent['statements'][];
 } {
   const asked: ReportExtent['statements'][] = [];
-  const report = ({ statements }: ReportExtent): ReportRecord => {
+  const figures = async ({ statements }: ReportExtent): Promise<ReportRecord> => {
     asked.push(statements);
     return { ...sample(), ended_at: `${clock.now}` };
   };
-  return { collector: new LocalCollector({ report }, () => clock.now), asked };
+  return { collector: new CachingCollector({ figures }, () => clock.now), asked };
 }
 
 describe('an inquiry', () => {

@@ -3,6 +3,9 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { SessionSums } from '../../src/collector/session_sums.ts';
 import type { SessionSumRecord } from '../../src/report/model.ts';
+import { sessionRecord } from '../../src/report/session_record.ts';
+import { SteadyClock } from '../../src/report/steady_clock.ts';
+import { atOnce } from '../../src/report/steps.ts';
 import type { Session } from '../../src/session/session.ts';
 import { client } from '../support/messages.ts';
 import { OPENING, relay } from '../support/story.ts';
@@ -24,6 +27,8 @@ function total(records: readonly SessionSumRecord[], of: (record: SessionSumReco
   return records.reduce((sum, record) => sum + of(record), 0);
 }
 
+const clock = new SteadyClock();
+
 describe('sums by database and user', () => {
   it('add up to what all sessions have moved, whatever the limit, and as often as they are asked for', () => {
     fc.assert(
@@ -32,8 +37,9 @@ describe('sums by database and user', () => {
         const sums = new SessionSums(limit);
         for (const session of all) if (session.endedAt !== null) sums.ended(session);
         const open = all.filter(({ endedAt }) => endedAt === null);
-        sums.records(open, 1e6);
-        const records = sums.records(open, 1e6);
+        const rows = open.map((session) => sessionRecord(session, clock));
+        atOnce(sums.records(rows));
+        const records = atOnce(sums.records(rows));
         assert.ok(records.length <= limit + 1);
         const figures: readonly (readonly [
           (record: SessionSumRecord) => number,

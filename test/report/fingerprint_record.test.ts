@@ -3,12 +3,16 @@ import { suite, test } from 'node:test';
 import { noTraffic } from '../../src/session/leg_totals.ts';
 import { StatementStatistics } from '../../src/account/statistics.ts';
 import { fingerprintRecords } from '../../src/report/fingerprint_record.ts';
+import type { FingerprintRecord } from '../../src/report/model.ts';
+import { atOnce } from '../../src/report/steps.ts';
 import { statementRecord } from '../../src/report/session_record.ts';
 import { SteadyClock } from '../../src/report/steady_clock.ts';
 import { finishedStatement } from '../support/finished_statement.ts';
 
 suite('Fingerprint records', () => {
   const clock = new SteadyClock();
+  const recordsOf = (books: StatementStatistics): FingerprintRecord[] =>
+    atOnce(fingerprintRecords({ statements: books.totals(), other: books.other }, clock));
 
   test('a line of the cumulative statistics', () => {
     const books = new StatementStatistics({ maxFingerprints: 7 }, 1);
@@ -22,7 +26,7 @@ suite('Fingerprint records', () => {
     books.record(statement);
     books.record(failed);
     const spread = (value: number) => ({ p50: value, p95: value, p99: value, max: value });
-    assert.deepEqual(fingerprintRecords(books, clock), [
+    assert.deepEqual(recordsOf(books), [
       {
         fingerprint: statement.fingerprint,
         query: 'select ?',
@@ -56,7 +60,7 @@ suite('Fingerprint records', () => {
     const books = new StatementStatistics({ maxFingerprints: 1 }, 1);
     books.record(finishedStatement({ query: 'select a', bytesS: 1_000_003 }));
     books.record(finishedStatement({ query: 'select b', kind: 'prepare' }));
-    const [kept, other] = fingerprintRecords(books, clock);
+    const [kept, other] = recordsOf(books);
     assert.equal(kept?.query, 'select b');
     assert.equal(kept.mean_us, null);
     assert.deepEqual([other?.fingerprint, other?.query, other?.folded, other?.calls], [null, null, 1, 1]);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { parseListenAddress, parseUpstreamAddress } from '../../src/settings/address.ts';
+import { parseHttpAddress, parseListenAddress, parseUpstreamAddress } from '../../src/settings/address.ts';
 
 describe('an address to listen on', () => {
   it('is written in any of these ways', () => {
@@ -38,6 +38,14 @@ describe('an address to listen on', () => {
       ['*x:1', /neither/],
     ] as const;
     for (const [text, reason] of cases) assert.throws(() => parseListenAddress(text), reason, text);
+  });
+});
+
+describe('an address to answer HTTP at', () => {
+  it('has a port of its own, and is no Unix-domain socket', () => {
+    assert.deepEqual(parseHttpAddress('10.1.2.3'), { host: '10.1.2.3', port: 6480 });
+    assert.deepEqual(parseHttpAddress(':0'), { host: '127.0.0.1', port: 0 });
+    assert.throws(() => parseHttpAddress('/tmp/socket'), /"\/tmp\/socket": HTTP is answered over TCP only/);
   });
 });
 

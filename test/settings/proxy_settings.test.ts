@@ -63,6 +63,9 @@ describe('the settings of the proxy', () => {
       'probe-socket': null,
       'console-database': 'postgres',
       'console-alias': null,
+      http: null,
+      'http-token': null,
+      'metrics-statements': 50,
       'diagnose-after': 5000,
       'max-connections': 10_000,
       'max-cancels': 1000,
@@ -120,6 +123,9 @@ describe('the settings of the proxy', () => {
       'probe-socket': 'probe.sock',
       'console-database': 'admin',
       'console-alias': 'pgbouncer',
+      http: ':6481',
+      'http-token': 'a-token-of-the-tests',
+      'metrics-statements': 23,
       'diagnose-after': 0,
       'max-connections': 11,
       'max-cancels': 12,
@@ -215,6 +221,31 @@ describe('the settings of the proxy', () => {
     for (const flag of ['live', 'statement-log', 'trace']) {
       const flags = { ...UPSTREAM, [flag]: flag === 'live' ? true : 'file', accounting: 'off' };
       assert.throws(() => readProxySettings(flags, {}), usage(new RegExp(`^--${flag} has nothing to write`)));
+    }
+  });
+
+  it('let nobody on another host look without a token, which they show to nobody', () => {
+    const secret = 'a-token-of-the-tests';
+    const cases: [Record<string, string>, RegExp | null][] = [
+      [{ http: '127.0.0.1' }, null],
+      [{ http: '127.8.8.8:1' }, null],
+      [{ http: '[::1]:1' }, null],
+      [{ http: 'localhost' }, null],
+      [
+        { http: '0.0.0.0' },
+        /^--http 0\.0\.0\.0:6480 can be reached from other hosts; add --http-token TOKEN .* or use 127\.0\.0\.1:6480$/,
+      ],
+      [{ http: '*' }, /can be reached from other hosts/],
+      [{ http: 'db1:1' }, /can be reached from other hosts/],
+      [{ http: '0.0.0.0', 'http-token': secret }, null],
+      [{ 'http-token': secret }, /^--http-token has no use without --http/],
+      [{ http: ':1', 'http-token': 'too short' }, /^--http-token: a token has at least 16 characters/],
+      [{ http: ':1', 'http-token': 'a token with spaces in it' }, /^--http-token: a token has at least/],
+    ];
+    for (const [flags, problem] of cases) {
+      const read = () => readProxySettings({ ...UPSTREAM, ...flags }, {});
+      if (problem === null) assert.doesNotMatch(JSON.stringify(read().written), new RegExp(secret));
+      else assert.throws(read, usage(problem));
     }
   });
 
