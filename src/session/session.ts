@@ -1,3 +1,4 @@
+import { encodingOf } from '../wire/encodings.ts';
 import type { StartupPacket } from '../wire/startup_packet.ts';
 import { Account, type FixedAccounts, type Flow } from './account.ts';
 import { Conversation } from './conversation.ts';
@@ -137,6 +138,8 @@ export class Session {
     this.waits.clientSpoke(now);
     this.waits.idleEnded();
     const { kind, protocolMajor, protocolMinor, parameters } = message;
+    const encoding = parameters.get('client_encoding');
+    if (encoding !== undefined) this.#conversation.encoding = encodingOf(encoding);
     // The packet itself has been read.
     this.startup = { kind, protocolMajor, protocolMinor, parameters };
     if (this.accounting === 'off') {
