@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../collector/collector.ts';
 import { inSlices } from '../collector/slices.ts';
+import { endedFigures, stateText } from '../collector/state.ts';
 import { packageVersion } from '../package_version.ts';
-import { type ReportExtent, WHOLE } from '../report/figures.ts';
+import { type Figures, type ReportExtent, WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { type Heading, mergedReport } from '../report/report_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
@@ -47,6 +48,8 @@ export class Proxy implements FiguresSource {
   readonly #plane: DataPlane;
   readonly #doors: Doors;
   #stopFollowing: (() => void) | null = null;
+  /** Once it has stopped: its last figures, and the report that is made of them. */
+  #last: Figures | null = null;
   #final: ReportRecord | null = null;
 
   constructor(options: ProxyOptions, pairs: readonly ListenerOptions[]) {
@@ -57,6 +60,7 @@ export class Proxy implements FiguresSource {
       version: packageVersion(),
       clock,
       startedAt: clock.now(),
+      statsSince: options.state?.statsSince ?? null,
       texts: queryText,
       maxFingerprints,
     };
@@ -131,16 +135,30 @@ export class Proxy implements FiguresSource {
   }
 
   *#report(extent: ReportExtent): Steps<ReportRecord> {
-    const figures = yield* this.#plane.figures(extent);
-    return yield* mergedReport(this.#heading, [figures]);
+    return yield* mergedReport(this.#heading, [...this.#earlier, yield* this.#plane.figures(extent)]);
+  }
+
+  /** Cumulative figures as a state file keeps them. */
+  *stateText(): Steps<string> {
+    const { clock, version, startedAt, maxFingerprints } = this.#heading;
+    const live = this.#last ?? (yield* this.#plane.figures({ statements: 'open', fingerprints: true }));
+    const threads = [...this.#earlier, live];
+    const statsSince = this.#heading.statsSince ?? clock.timestamp(startedAt);
+    return yield* stateText(yield* endedFigures(threads, maxFingerprints), { version, statsSince }, clock);
+  }
+
+  /** What earlier processes have counted, as of a thread that has ended. */
+  get #earlier(): readonly Figures[] {
+    const { state } = this.#options;
+    return state === null ? [] : [state.figures];
   }
 
   #stop(): ReportRecord {
     this.#doors.close();
     this.#stopFollowing?.();
     this.#plane.end();
-    const report = this.report();
+    this.#last = atOnce(this.#plane.figures(WHOLE));
     this.#plane.close();
-    return report;
+    return atOnce(mergedReport(this.#heading, [...this.#earlier, this.#last]));
   }
 }

@@ -23,6 +23,7 @@ import { Outputs } from './outputs.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
 import { openFilesLimit, roomWithin } from './open_files.ts';
 import { Signals } from './signals.ts';
+import { StateFile } from './state_file.ts';
 import { TlsFiles } from './tls_files.ts';
 import type { Witness } from './witness.ts';
 
@@ -62,6 +63,7 @@ async function run(
   await checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const stdout = stdoutSink();
+  const state = settings['state-file'] === null ? null : await StateFile.open(settings['state-file'], log);
   const outputs = await Outputs.open(settings, stdout, log);
   let proxy: Proxy;
   let witness: Witness | null;
@@ -69,12 +71,15 @@ async function run(
   try {
     proxy = await startProxy({
       ...proxyOptions(settings, outputs, diagnoser, log),
+      state: state?.loaded ?? null,
       listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
     });
+    await state?.saveRegularly(() => proxy.stateText());
     http = await openHttp(settings, listeners, proxy, log);
     witness = await openWitness(settings['probe-socket'], proxy, log);
   } catch (error) {
     http?.stop();
+    state?.release();
     await outputs.close();
     throw error;
   }
@@ -132,6 +137,8 @@ async function run(
   }
   http?.stop();
   const last = proxy.stop();
+  state?.stop();
+  const kept = state?.save(() => proxy.stateText());
   const diagnosed = diagnoser.close();
   // First of all, whatever becomes of the other outputs; on standard output behind what waits for it.
   const reported = dumps.next(async () => {
@@ -148,10 +155,11 @@ async function run(
   });
   void hurried.then(() => endAtOnce(reported));
   const settled = [
-    ...(await Promise.allSettled([reported, diagnosed])),
+    ...(await Promise.allSettled([reported, diagnosed, kept])),
     ...(await Promise.allSettled([outputs.close()])),
   ];
   const problems = settled.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []));
+  state?.release();
   if (problems.length === 0) return;
   const problem = problems.map(describeError).join('; ');
   if (outputs.stdoutIsStuck) fail(problem);
@@ -244,7 +252,7 @@ function proxyOptions(
   outputs: Outputs,
   diagnoser: BackendDiagnoser,
   log: Logger,
-): ProxyOptions {
+): Omit<ProxyOptions, 'state'> {
   const { onStatement, tap } = outputs;
   return {
     accounting: settings.accounting,

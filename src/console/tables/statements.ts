@@ -41,7 +41,7 @@ export const STATEMENTS = consoleTable<StatementRow>({
   help: 'One row for each normalized statement: cumulative figures of all its executions, by all users',
   // They are those of all users together: who may not see others' texts sees none.
   of: ({ report, viewer }: Look) =>
-    report.statements.map((row) => ({ ...row, isVisible: maySeeAll(viewer), since: report.started_at })),
+    report.statements.map((row) => ({ ...row, isVisible: maySeeAll(viewer), since: report.stats_since })),
   columns: [
     {
       name: 'fingerprint',
