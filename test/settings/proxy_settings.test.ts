@@ -67,6 +67,7 @@ describe('the settings of the proxy', () => {
       'http-token': null,
       'metrics-statements': 50,
       'diagnose-after': 5000,
+      workers: 1,
       'max-connections': 10_000,
       'max-cancels': 1000,
       'max-query-bytes': 4096,
