@@ -128,6 +128,7 @@ describe('the settings of the proxy', () => {
       'http-token': 'a-token-of-the-tests',
       'metrics-statements': 23,
       'diagnose-after': 0,
+      workers: 'auto',
       'max-connections': 11,
       'max-cancels': 12,
       'max-query-bytes': 5,
