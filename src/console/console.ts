@@ -140,6 +140,17 @@ export class Console {
     this.#server.destroy();
   }
 
+  /** Closes both connections, once the client could have read the last that was written to it. */
+  retire(): void {
+    this.#client.linger();
+    this.#server.close();
+  }
+
+  /** Nothing is under way, of the client's or of pgnetflow's own. */
+  get atRest(): boolean {
+    return this.#phase === 'open' && this.#pending.empty && !this.#isReading;
+  }
+
   get hasTerminated(): boolean {
     return this.#hasTerminated;
   }

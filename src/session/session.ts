@@ -265,6 +265,16 @@ export class Session {
     return !this.#unread && this.#replies.atBoundary;
   }
 
+  /**
+   * Outside of a transaction, all answered and handed on: to end it now cuts nothing off. False where that cannot be known, as of a
+   * session that is relayed unread.
+   */
+  get atRest(): boolean {
+    const { undelivered, facts } = this;
+    if (this.#unread || this.busy || facts.transactionStatus !== 'I') return false;
+    return undelivered.R === 0 && undelivered.S === 0;
+  }
+
   /** The first ReadyForQuery has not come yet. */
   get starting(): boolean {
     return this.#replies.facts.transactionStatus === null;
