@@ -66,6 +66,7 @@ export class HttpServer {
   readonly #http: http.Server;
   readonly #front: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  #isDraining = false;
   /** The last text of each kind, and the figures that it was made of. */
   readonly #texts = new Map<string, { readonly of: unknown; readonly text: string }>();
   readonly #routes: ReadonlyMap<string, Handler>;
@@ -121,6 +122,11 @@ export class HttpServer {
   /** Pages that listen. */
   get streams(): number {
     return this.#streams.size;
+  }
+
+  /** `/readyz` says no from here on: no new clients should be sent here. */
+  drain(): void {
+    this.#isDraining = true;
   }
 
   stop(): void {
@@ -206,8 +212,8 @@ export class HttpServer {
 
   async #ready(response: ServerResponse): Promise<void> {
     const states = await this.#readiness.states();
-    const status = states.every(({ ready }) => ready) ? 200 : 503;
-    answer(response, status, JSON_TYPE, JSON.stringify(states));
+    const isReady = !this.#isDraining && states.every(({ ready }) => ready);
+    answer(response, isReady ? 200 : 503, JSON_TYPE, JSON.stringify(states));
   }
 
   #listen(request: IncomingMessage, response: ServerResponse): void {

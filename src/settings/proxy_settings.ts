@@ -141,6 +141,16 @@ const PROCESS_SETTINGS = {
     default: `${PROXY_DEFAULTS.diagnoseAfterMs / 1000}`,
     parse: secondsOrNever(A_DAY_S),
   }),
+  'drain-timeout': setting('value', {
+    group: 'General',
+    placeholder: 'SECONDS',
+    unit: 'seconds',
+    describe:
+      'How long SIGTERM leaves sessions: pgnetflow stops listening, ends each session when it is idle outside of a transaction, and after ' +
+      'that time the rest; a second signal ends them at once. 0: all at once',
+    default: '0',
+    parse: secondsOrNever(A_DAY_S),
+  }),
   'max-connections': setting('value', {
     group: 'Limits',
     placeholder: 'N',
