@@ -1,4 +1,5 @@
 import type { QueryText } from '../wire/frontend_bodies.ts';
+import { visibleBytes } from '../wire/encodings.ts';
 import { normalize } from './normalize.ts';
 import { withoutSecrets } from './secrets.ts';
 
@@ -9,5 +10,5 @@ export type QueryTexts = (typeof QUERY_TEXTS)[number];
 /** A text as it may be shown; null: there is none. */
 export function shownText(query: QueryText | null, texts: QueryTexts): string | null {
   if (query === null || texts === 'none') return null;
-  return texts === 'raw' ? withoutSecrets(query.text) : normalize(query.text, query.truncated);
+  return visibleBytes(texts === 'raw' ? withoutSecrets(query.text) : normalize(query.text, query.truncated));
 }

@@ -22,7 +22,7 @@ const POOL_COMMANDS =
 
 /** Reads one text. Nothing but texts that are ours as a whole is taken for a command: all else is SQL. */
 export function readCommand(text: string): Command {
-  const command = text.replace(/^\s+/, '').replace(/[\s;]+$/, '');
+  const command = withoutEnd(text.trimStart());
   const shown = /^show\s+(\w+)$/i.exec(command)?.[1]?.toLowerCase();
   if (shown !== undefined) return readShow(shown);
   const signal = /^(cancel|kill)\s+session\s+(\d{1,15})$/i.exec(command);
@@ -52,6 +52,13 @@ export function readCommand(text: string): Command {
   }
   const views = viewsIn(text);
   return views.size === 0 ? SQL : { kind: 'sql', views };
+}
+
+/** Without the spaces and semicolons at its end. A pattern would look at each run of spaces from each of them. */
+function withoutEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && /[\s;]/.test(text[end - 1]!)) end -= 1;
+  return text.slice(0, end);
 }
 
 /** SHOW of a name that is not ours is the server's, unless it looks like a slip of the pen. */

@@ -11,6 +11,7 @@ import { fatalError } from '../wire/encode.ts';
 import { endOfString } from '../wire/text.ts';
 import { type Command, readCommand } from './commands.ts';
 import { HiddenExchange, type HiddenStatement, type Outcome } from './exchange.ts';
+import { Fifo } from './fifo.ts';
 import { jsonOf } from './json.ts';
 import { MessageReader } from './message_reader.ts';
 import { PendingReplies } from './pending_replies.ts';
@@ -30,22 +31,30 @@ export interface ConsoleOptions {
   readonly collector: Collector;
   /** What SHOW CONFIG tells. */
   readonly settings: readonly ShownSetting[];
+  /** Servers that sessions are with. */
+  readonly servers: number;
 }
 
 /** Prepared statements of a client whose tables are remembered; those of a client that has more are refreshed all. */
 const MAX_PREPARED = 10_000;
 /** What may wait to be looked at before the client is not read from. */
 const MAX_INBOX_BYTES = 256 * 1024;
+/** Answers that the server may owe before the client is not read from. */
+const MAX_OWED = 10_000;
 
-/** What has come from the client: a message, or of one that is too long to be read its first piece, or a further one. */
+/**
+ * What has come from the client: a message, or of one that is too long to be read its first piece, or a further one; or the end
+ * of all it sends.
+ */
 interface Incoming {
-  readonly kind: 'message' | 'large' | 'piece';
+  readonly kind: 'message' | 'large' | 'piece' | 'end';
   readonly bytes: Buffer;
 }
 
+const END: Incoming = { kind: 'end', bytes: Buffer.alloc(0) };
+
 type Tables = ReadonlyMap<string, ConsoleTable>;
 const NO_TABLES: Tables = new Map();
-const NOBODY: Viewer = { seesAll: false, roles: new Set() };
 
 /**
  * A session of the console: an ordinary session with the server, in which pgnetflow's figures can be asked for.
@@ -66,12 +75,13 @@ export class Console {
   readonly #fromClient: MessageReader;
   readonly #fromServer: MessageReader;
   /** Messages of the client that are still to be looked at: in order, and one at a time. */
-  readonly #inbox: Incoming[] = [];
+  readonly #inbox = new Fifo<Incoming>();
   #inboxBytes = 0;
   #isReading = false;
-  /** What the client is to get for one read from the server. */
-  #outbox: Buffer[] = [];
+  /** What each side is to get at one go: the client for one read from the server, the server for what has come at once. */
+  readonly #outbox: { client: Buffer[]; server: Buffer[] } = { client: [], server: [] };
   #unwritten = { client: 0, server: 0 };
+  readonly #isPaused = { client: true, server: false };
   #phase: 'login' | 'setup' | 'open' = 'login';
   /** Whether there are views; without, their sources are put in front of queries. */
   #hasViews = false;
@@ -83,6 +93,8 @@ export class Console {
   readonly #named = new Map<string, ConsoleTable>();
   /** Within one transaction the figures stay the same. */
   #snapshot: ReportRecord | null = null;
+  /** The message that the server sends answers pgnetflow itself. */
+  #isHidden = false;
   #hasTerminated = false;
   #end: RelayEnd | null = null;
 
@@ -108,7 +120,7 @@ export class Console {
     this.#fromServer = new MessageReader({
       message: (type, bytes) => this.#replied(type, bytes),
       large: (type, piece) => this.#replied(type, piece),
-      piece: (piece) => this.#outbox.push(piece),
+      piece: (piece) => this.#passToClient(piece),
       violated: () => this.stop(),
     });
     this.#watchClient();
@@ -119,13 +131,24 @@ export class Console {
   start(startup: Buffer, rest: Buffer): void {
     this.#write('server', startup);
     if (rest.length > 0) this.#fromClient.read(Buffer.from(rest));
-    this.#client.resume();
+    this.#throttle();
   }
 
   /** Breaks both connections. */
   stop(): void {
     this.#client.destroy();
     this.#server.destroy();
+  }
+
+  /** Closes both connections, once the client could have read the last that was written to it. */
+  retire(): void {
+    this.#client.linger();
+    this.#server.close();
+  }
+
+  /** Nothing is under way, of the client's or of pgnetflow's own. */
+  get atRest(): boolean {
+    return this.#phase === 'open' && this.#pending.empty && !this.#isReading;
   }
 
   get hasTerminated(): boolean {
@@ -139,12 +162,12 @@ export class Console {
       read: (chunk, bytes) => {
         this.#book();
         this.#fromClient.read(Buffer.from(chunk.subarray(0, bytes)));
-        if (this.#inboxBytes > MAX_INBOX_BYTES) this.#client.pause();
+        this.#throttle();
         return true;
       },
       ended: () => {
         this.#end ??= { by: 'client', error: null };
-        this.#server.end();
+        this.#take(END);
       },
       closed: (error) => {
         this.#closed('client', error);
@@ -158,7 +181,8 @@ export class Console {
     const read = (chunk: Buffer): void => {
       this.#book();
       this.#fromServer.read(chunk);
-      this.#flush();
+      this.#flush('client');
+      this.#throttle();
     };
     this.#server.listener = {
       read: (chunk, bytes) => {
@@ -186,23 +210,38 @@ export class Console {
 
   #write(to: 'client' | 'server', bytes: Buffer): void {
     const leg = to === 'client' ? this.#client : this.#server;
-    const from = to === 'client' ? this.#server : this.#client;
     if (leg.unwritable || bytes.length === 0) return;
     this.#unwritten[to] += 1;
     const taken = (): void => {
       this.#unwritten[to] -= 1;
       this.#book();
-      if (this.#unwritten[to] === 0) from.resume();
+      this.#throttle();
     };
     if (leg.write(bytes, taken)) taken();
-    else from.pause();
+    else this.#throttle();
   }
 
-  #flush(): void {
-    const outbox = this.#outbox;
+  /** Reads from each side as long as what has come from it goes on. */
+  #throttle(): void {
+    const { client, server } = this.#unwritten;
+    const hasTooMuch = this.#inboxBytes > MAX_INBOX_BYTES || this.#pending.owed > MAX_OWED;
+    this.#pause('client', server > 0 || hasTooMuch);
+    this.#pause('server', client > 0);
+  }
+
+  #pause(side: 'client' | 'server', isPaused: boolean): void {
+    if (this.#isPaused[side] === isPaused) return;
+    this.#isPaused[side] = isPaused;
+    const leg = side === 'client' ? this.#client : this.#server;
+    if (isPaused) leg.pause();
+    else leg.resume();
+  }
+
+  #flush(to: 'client' | 'server'): void {
+    const outbox = this.#outbox[to];
     if (outbox.length === 0) return;
-    this.#outbox = [];
-    this.#write('client', outbox.length === 1 ? outbox[0]! : Buffer.concat(outbox));
+    this.#outbox[to] = [];
+    this.#write(to, outbox.length === 1 ? outbox[0]! : Buffer.concat(outbox));
   }
 
   /** Nothing that passes here is anybody's traffic. */
@@ -220,16 +259,20 @@ export class Console {
     const exchange = this.#pending.received(type, message);
     if (this.#phase === 'login') {
       if (type !== Backend.ReadyForQuery) {
-        this.#outbox.push(message);
+        this.#outbox.client.push(message);
         return;
       }
       this.#phase = 'setup';
       void this.#setUp(message);
       return;
     }
-    const isHidden =
+    this.#isHidden =
       exchange instanceof HiddenExchange && !(type === Backend.ErrorResponse && exchange.isInPipeline);
-    if (!isHidden) this.#outbox.push(message);
+    this.#passToClient(message);
+  }
+
+  #passToClient(bytes: Buffer): void {
+    if (!this.#isHidden) this.#outbox.client.push(bytes);
   }
 
   /** What the report tells of any session. */
@@ -251,8 +294,8 @@ export class Console {
   async #setUp(ready: Buffer): Promise<void> {
     await this.#makeViews();
     this.#phase = 'open';
-    this.#outbox.push(ready);
-    this.#flush();
+    this.#outbox.client.push(ready);
+    this.#flush('client');
     this.#readOn();
   }
 
@@ -266,7 +309,8 @@ export class Console {
 
   #take(incoming: Incoming): void {
     if (this.#phase === 'login') {
-      this.#write('server', incoming.bytes);
+      if (incoming.kind === 'end') this.#server.end();
+      else this.#write('server', incoming.bytes);
       return;
     }
     this.#inbox.push(incoming);
@@ -283,16 +327,31 @@ export class Console {
 
   async #readAll(): Promise<void> {
     for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-      const hadTooMuch = this.#inboxBytes > MAX_INBOX_BYTES;
       this.#inboxBytes -= next.bytes.length;
-      // The first byte of a further piece is payload, whatever it looks like.
-      if (next.kind === 'piece') this.#write('server', next.bytes);
-      else if (next.kind === 'large') this.#send(next.bytes[0]!, next.bytes);
-      else await this.#pass(next.bytes);
-      if (hadTooMuch && this.#inboxBytes <= MAX_INBOX_BYTES && this.#unwritten.server === 0)
-        this.#client.resume();
+      await this.#passOn(next);
+      if (this.#inbox.length === 0) this.#flush('server');
+      this.#throttle();
     }
     this.#isReading = false;
+  }
+
+  async #passOn({ kind, bytes }: Incoming): Promise<void> {
+    switch (kind) {
+      case 'message':
+        await this.#pass(bytes);
+        break;
+      case 'large':
+        this.#send(bytes[0]!, bytes);
+        break;
+      case 'piece':
+        // Its first byte is payload, whatever it looks like.
+        this.#outbox.server.push(bytes);
+        break;
+      case 'end':
+        this.#flush('server');
+        this.#server.end();
+        break;
+    }
   }
 
   async #pass(message: Buffer): Promise<void> {
@@ -323,7 +382,7 @@ export class Console {
     if (type === Frontend.Sync) this.#isPipelining = false;
     else if (PIPELINED.has(type)) this.#isPipelining = true;
     this.#pending.sent(type);
-    this.#write('server', message);
+    this.#outbox.server.push(message);
   }
 
   async #query(message: Buffer): Promise<void> {
@@ -432,7 +491,7 @@ export class Console {
     // In a parameter, which pg_stat_activity does not show.
     const proof = randomUUID();
     const { rows, error } = await this.#exchange([{ sql: VIEWER_QUERY, values: [proof] }]);
-    if (error !== null) return this.#isPipelining ? null : NOBODY;
+    if (error !== null) return this.#isPipelining ? null : this.#viewerWith(false, []);
     const [proved, seesAll, roles] = rows[0] ?? [];
     if (rows.length !== 1 || proved !== proof) {
       // A pipeline that has failed skips the question, and what it is asked for; a server that has gone answers nothing.
@@ -440,7 +499,12 @@ export class Console {
       if (!isSkipped) this.#loseStep();
       return null;
     }
-    return { seesAll: seesAll === 't', roles: new Set(roleNames(roles ?? '[]')) };
+    return this.#viewerWith(seesAll === 't', roleNames(roles ?? '[]'));
+  }
+
+  #viewerWith(seesAll: boolean, roles: readonly string[]): Viewer {
+    const upstream = this.#session.entrance?.upstream ?? null;
+    return { seesAll, roles: new Set(roles), upstream, isOnlyServer: this.#options.servers === 1 };
   }
 
   /** What came as an answer to pgnetflow's own question answers another one: nobody knows any more what is whose. */
@@ -454,7 +518,8 @@ export class Console {
   async #exchange(statements: readonly HiddenStatement[]): Promise<Outcome> {
     if (this.#server.unwritable) return { rows: [], error: 'the connection is closed' };
     const { bytes, outcome } = HiddenExchange.begin(statements, this.#isPipelining, this.#pending);
-    this.#write('server', bytes);
+    this.#outbox.server.push(bytes);
+    this.#flush('server');
     return outcome;
   }
 }

@@ -1,6 +1,7 @@
 /** Longer messages are passed on in pieces, unread. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const HEADER_BYTES = 5;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /** What a stream of messages consists of: whole messages, and pieces of those that are too long to be held. */
 export interface MessageSink {
@@ -17,7 +18,11 @@ export interface MessageSink {
 /** Cuts a stream into messages, however it comes. What is handed out is copied. */
 export class MessageReader {
   readonly #sink: MessageSink;
-  #held: Buffer = Buffer.alloc(0);
+  /** The beginning of a message; room to spare, so that one that comes in many pieces is not copied for each of them. */
+  #held = NOTHING;
+  #heldBytes = 0;
+  /** What must be held for anything to be told of it. */
+  #wanted = HEADER_BYTES;
   /** Bytes of a long message that are still to come. */
   #left = 0;
 
@@ -26,7 +31,12 @@ export class MessageReader {
   }
 
   read(chunk: Buffer): void {
-    let bytes = Buffer.concat([this.#held, chunk]);
+    this.#hold(chunk);
+    if (this.#left === 0 && this.#heldBytes < this.#wanted) return;
+    let bytes = this.#held.subarray(0, this.#heldBytes);
+    this.#held = NOTHING;
+    this.#heldBytes = 0;
+    this.#wanted = HEADER_BYTES;
     while (bytes.length > 0) {
       if (this.#left > 0) {
         const piece = bytes.subarray(0, this.#left);
@@ -49,11 +59,25 @@ export class MessageReader {
         this.#sink.large(type, piece);
         continue;
       }
-      if (bytes.length < length) break;
+      if (bytes.length < length) {
+        this.#wanted = length;
+        break;
+      }
       const message = bytes.subarray(0, length);
       bytes = bytes.subarray(length);
       this.#sink.message(message[0]!, message);
     }
-    this.#held = bytes;
+    this.#hold(bytes);
+  }
+
+  #hold(bytes: Buffer): void {
+    const length = this.#heldBytes + bytes.length;
+    if (length > this.#held.length) {
+      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.#held.length));
+      this.#held.copy(grown, 0, 0, this.#heldBytes);
+      this.#held = grown;
+    }
+    bytes.copy(this.#held, this.#heldBytes);
+    this.#heldBytes = length;
   }
 }

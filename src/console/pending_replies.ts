@@ -1,4 +1,5 @@
 import { Backend, Frontend } from '../wire/message_types.ts';
+import { Fifo } from './fifo.ts';
 
 /** Statements of pgnetflow's own, which the client never sees. */
 export interface Exchange {
@@ -44,7 +45,7 @@ const UNASKED: ReadonlySet<number> = new Set<number>([
  * extended protocol the server skips everything up to the next Sync.
  */
 export class PendingReplies {
-  readonly #pending: Pending[] = [];
+  readonly #pending = new Fifo<Pending>();
   /** An error was answered, and its Sync has not been sent yet. */
   #isSkipping = false;
   /** The server reads copy data that the client has not ended: a Sync amid it has no answer. */
@@ -52,6 +53,11 @@ export class PendingReplies {
 
   get empty(): boolean {
     return this.#pending.length === 0;
+  }
+
+  /** Requests that are not answered yet. */
+  get owed(): number {
+    return this.#pending.length;
   }
 
   /** A request is sent. */
@@ -72,7 +78,7 @@ export class PendingReplies {
 
   /** A reply has come. @returns whose it is; null: the client's */
   received(type: number, message: Buffer): Exchange | null {
-    const [head] = this.#pending;
+    const head = this.#pending.at(0);
     if (head === undefined) return null;
     const { exchange, request } = head;
     if (UNASKED.has(type)) return type === Backend.NoticeResponse ? exchange : null;
@@ -93,16 +99,16 @@ export class PendingReplies {
     do {
       const { exchange, isLast } = this.#pending.shift()!;
       if (isLast) exchange?.done();
-    } while (!this.empty && endsCopy(this.#pending[0]!.request));
+    } while (!this.empty && endsCopy(this.#pending.at(0)!.request));
   }
 
   #failed(): void {
     this.#isCopyIn = false;
-    const { request } = this.#pending[0]!;
+    const { request } = this.#pending.at(0)!;
     // What ends with ReadyForQuery skips nothing.
     if (ENDS.get(request)!.includes(Backend.ReadyForQuery)) return;
     while (!this.empty) {
-      if (this.#pending[0]!.request === Frontend.Sync) return;
+      if (this.#pending.at(0)!.request === Frontend.Sync) return;
       this.#answered();
     }
     this.#isSkipping = true;
@@ -110,14 +116,12 @@ export class PendingReplies {
 
   /** Syncs that were sent before the end of the copy data are read within the COPY. */
   #copyBegan(): void {
-    this.#isCopyIn = true;
-    for (let next = this.#pending[1]; next !== undefined; next = this.#pending[1]) {
-      if (next.request !== Frontend.Sync && !endsCopy(next.request)) return;
-      this.#pending.splice(1, 1);
-      if (next.request === Frontend.Sync) continue;
-      this.#isCopyIn = false;
-      return;
-    }
+    let end = 1;
+    while (this.#pending.at(end)?.request === Frontend.Sync) end += 1;
+    const next = this.#pending.at(end);
+    const isEnded = next !== undefined && endsCopy(next.request);
+    this.#isCopyIn = !isEnded;
+    this.#pending.removeBehindNext(isEnded ? end : end - 1);
   }
 }
 

@@ -49,10 +49,15 @@ export function withSources(query: string, views: ReadonlyMap<string, ConsoleTab
 }
 
 const SPACE = String.raw`(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*`;
-/** What may stand before a query: nothing, EXPLAIN, COPY (, DECLARE … CURSOR FOR, CREATE TABLE … AS, PREPARE … AS. */
+/** EXPLAIN with its options, in parentheses or bare. Other parentheses begin a query. */
+const EXPLAIN = String.raw`explain\b${SPACE}(?:\((?!${SPACE}(?:select|with|table|values|\())[^()]*\)${SPACE}|(?:analyze|analyse|verbose)\b${SPACE})*`;
+/**
+ * What may stand before a query: nothing, EXPLAIN, COPY (, DECLARE … CURSOR FOR, CREATE TABLE … AS, PREPARE … AS. A query may begin
+ * with parentheses that do not hold the whole of it.
+ */
 const QUERY_BEGINS = new RegExp(
-  `^(${SPACE}(?:explain\\b[^;]*?\\b(?=select|with|table|values)|copy\\s*\\(\\s*|declare\\b[^;]*?\\bfor\\s+|` +
-    `(?:create|prepare)\\b[^;]*?\\bas\\s+|\\(\\s*)?)(select|with|table|values|insert|update|delete|merge)\\b`,
+  String.raw`^(${SPACE}(?:${EXPLAIN})?(?:copy\s*\(\s*|declare\b[^;]*?\bfor\s+|(?:create|prepare)\b[^;]*?\bas\s+)?)` +
+    String.raw`(\(|(?:select|with|table|values|insert|update|delete|merge)\b)`,
   'i',
 );
 
@@ -64,17 +69,18 @@ export function failing(sqlstate: string, message: string, hint: string): string
   return `DO LANGUAGE plpgsql ${literal(raise)}`;
 }
 
+const SEES_ALL = "pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')";
 /**
- * Who the current role is: whether it may see all, and whose privileges it has. Behind what it is given, by which the answer
- * is known: no client can have made it.
+ * Who the current role is: whether it may see all, and if not, whose privileges it has. Behind what it is given, by which the
+ * answer is known: no client can have made it.
  */
 export const VIEWER_QUERY =
-  "SELECT $1::pg_catalog.text, pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), " +
+  `SELECT $1::pg_catalog.text, ${SEES_ALL}, CASE WHEN ${SEES_ALL} THEN NULL ELSE ` +
   '(SELECT pg_catalog.json_agg(r.rolname)::pg_catalog.text FROM pg_catalog.pg_roles r ' +
-  "WHERE pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'))";
+  "WHERE pg_catalog.pg_has_role(current_user, r.oid, 'USAGE')) END";
 
-/** Takes the name of a setting and its value, until the session sets it again. */
-export const SET_QUERY = 'SELECT pg_catalog.set_config($1, $2, false)';
+/** Takes the name of a setting and its value, until the session sets it again. It does not send the value back. */
+export const SET_QUERY = 'SELECT pg_catalog.set_config($1, $2, false) IS NULL';
 
 function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;

@@ -20,6 +20,10 @@ export interface Viewer {
   readonly seesAll: boolean;
   /** Roles whose privileges the current role has. */
   readonly roles: ReadonlySet<string>;
+  /** The server that has said so, which knows nothing of the roles of another. */
+  readonly upstream: string | null;
+  /** There is no other. */
+  readonly isOnlyServer: boolean;
 }
 
 /** What the rows of a table are made from. */
@@ -43,8 +47,8 @@ export interface ConsoleTable {
   readonly isView: boolean;
   readonly help: string;
   readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly help: string }[];
-  /** One object for each row, by column names, ready for JSON. */
-  rows(look: Look): Record<string, SqlValue>[];
+  /** One object for each row, by column names, ready for JSON; each is made when it is asked for. */
+  rows(look: Look): Iterable<Record<string, SqlValue>>;
 }
 
 /** Ties a table's columns to what its rows are made of. */
@@ -53,7 +57,7 @@ export function consoleTable<Row>(definition: {
   readonly isView?: boolean;
   readonly help: string;
   readonly columns: readonly Column<Row>[];
-  readonly of: (look: Look) => readonly Row[];
+  readonly of: (look: Look) => Iterable<Row>;
 }): ConsoleTable {
   const { name, isView = false, help, columns, of } = definition;
   return {
@@ -61,16 +65,26 @@ export function consoleTable<Row>(definition: {
     isView,
     help,
     columns,
-    rows: (look) =>
-      of(look).map((row) => Object.fromEntries(columns.map((column) => [column.name, column.value(row)]))),
+    *rows(look) {
+      for (const row of of(look))
+        yield Object.fromEntries(columns.map((column) => [column.name, column.value(row)]));
+    },
   };
 }
 
 export const HIDDEN = '<insufficient privilege>';
 
 /** Whether what a session does, and its texts, may be seen: one's own, and that of roles one has the privileges of. */
-export function maySee({ seesAll, roles }: Viewer, { user }: Pick<SessionIdentity, 'user'>): boolean {
-  return seesAll || (user !== null && roles.has(user));
+export function maySee(
+  { seesAll, roles, upstream: own }: Viewer,
+  { user, upstream }: Pick<SessionIdentity, 'user' | 'upstream'>,
+): boolean {
+  return upstream === own && (seesAll || (user !== null && roles.has(user)));
+}
+
+/** Whether what is told of all users together may be seen. */
+export function maySeeAll({ seesAll, isOnlyServer }: Viewer): boolean {
+  return seesAll && isOnlyServer;
 }
 
 export function milliseconds(us: number): number {

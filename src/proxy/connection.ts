@@ -33,6 +33,8 @@ export interface ConnectionOwner {
   ended(connection: Connection): void;
 }
 
+const GOODBYE = 'terminating connection: pgnetflow was stopped';
+
 /**
  * One client connection from its acceptance to its end: negotiates, connects to the server once the client has said
  * who it is, and leaves the rest to a {@link Relay}.
@@ -49,6 +51,8 @@ export class Connection {
   #relay: Relay | null = null;
   /** In place of the relay. */
   #console: Console | null = null;
+  /** It was ended in between two statements, for pgnetflow stops. */
+  #isRetired = false;
   #giveUpDialling: (() => void) | null = null;
 
   constructor(
@@ -94,7 +98,30 @@ export class Connection {
     const { session, leg } = this;
     if (session.startup === null || session.isConsole || !session.atReplyBoundary) return;
     if (leg.unwritable || leg.socket.writableLength > 0) return;
-    answer(session, leg, fatalError(SQLSTATE.adminShutdown, 'terminating connection: pgnetflow was stopped'));
+    answer(session, leg, fatalError(SQLSTATE.adminShutdown, GOODBYE));
+  }
+
+  /**
+   * Ends the session if that cuts nothing off: the client is told, as a server tells those whom it ends. A client that has not said
+   * who it is has no session to lose.
+   *
+   * @returns whether it ends
+   */
+  retire(): boolean {
+    const { session } = this;
+    if (session.startup === null && !session.passthrough) {
+      // One that was refused reads why.
+      if (session.endDetail === null) this.cutOff('pgnetflow was stopped');
+      return true;
+    }
+    const carrier = this.#relay ?? this.#console;
+    if (this.#isRetired) return true;
+    if (carrier === null || !session.atRest || (this.#console !== null && !this.#console.atRest))
+      return false;
+    this.#isRetired = true;
+    if (!this.leg.unwritable) answer(session, this.leg, fatalError(SQLSTATE.adminShutdown, GOODBYE));
+    carrier.retire();
+    return true;
   }
 
   /** Breaks both connections; the session stays as it is. */
@@ -322,7 +349,11 @@ export class Connection {
       session.endDetail = `${endDetail(session, end) ?? ''}; ${BINDING_HINT}`;
       this.options.log.warn({ session: session.id }, session.endDetail);
     }
-    const reason = this.#console?.hasTerminated === true ? 'terminate' : endReason(session, end);
+    const reason = this.#isRetired
+      ? 'shutdown'
+      : this.#console?.hasTerminated === true
+        ? 'terminate'
+        : endReason(session, end);
     session.end(reason, now(), session.endDetail ?? endDetail(session, end));
     this.#owner.ended(this);
   }

@@ -187,6 +187,11 @@ export class DataPlane implements SessionObserver, ConnectionOwner {
     return true;
   }
 
+  /** Ends the sessions that are between two statements, outside of a transaction, and clients that have none. */
+  endThoseAtRest(): void {
+    for (const connection of this.#connections) connection.retire();
+  }
+
   /** Ends all sessions; their last figures can be taken then. */
   end(): void {
     for (const giveUp of this.#cancelsUnderWay) giveUp('pgnetflow stopped');

@@ -37,6 +37,11 @@ export class Doors {
     }));
   }
 
+  /** How many servers there are, told apart by how the user wrote them. */
+  get servers(): number {
+    return new Set(this.#pairs.map(({ upstream }) => formatAddress(upstream))).size;
+  }
+
   /**
    * @param common what connections are told besides what their listener tells
    * @param onListening called for each address before any connection of it can have been taken

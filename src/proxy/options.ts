@@ -86,7 +86,7 @@ export interface ProxyOptions extends SessionLimits {
   readonly diagnose?: BackendDiagnoser['diagnose'];
   readonly log: Logger;
   /** The virtual database `pgnetflow`; null: it is a database like any other. */
-  readonly console: Omit<ConsoleStart, 'collector'> | null;
+  readonly console: Omit<ConsoleStart, 'collector' | 'servers'> | null;
   /** Called as each statement's figures become final; must not throw. */
   readonly onStatement?: (session: Session, statement: Statement) => void;
   /** Opens a tap for each session. */

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../collector/collector.ts';
 import { inSlices } from '../collector/slices.ts';
 import { packageVersion } from '../package_version.ts';
@@ -29,6 +30,9 @@ export async function startProxy(start: ProxyStart): Promise<Proxy> {
   await proxy.listen();
   return proxy;
 }
+
+/** How often a proxy that drains looks for sessions that are idle. */
+const DRAIN_INTERVAL_MS = 20;
 
 /** A proxy that relays in the thread that it is started in: the control plane, and one data plane, which it calls directly. */
 export class Proxy implements FiguresSource {
@@ -84,7 +88,8 @@ export class Proxy implements FiguresSource {
       {
         log,
         ...(tap !== undefined && { tap }),
-        console: options === null ? null : { ...options, collector: this.collector },
+        console:
+          options === null ? null : { ...options, collector: this.collector, servers: this.#doors.servers },
       },
       (socket, door) => this.#plane.accept(socket, door),
       (error) => this.#plane.notAccepted(error),
@@ -105,6 +110,20 @@ export class Proxy implements FiguresSource {
   /** Contexts are taken from the options as connections need them. */
   renewTls(): void {
     // Whoever read them anew has exchanged them there.
+  }
+
+  /**
+   * Stops listening, and ends each session as soon as it is idle outside of a transaction.
+   *
+   * @param until gives it up: the sessions that are left go on
+   * @returns resolves once no session is left, or it was given up
+   */
+  async drain(until: AbortSignal): Promise<void> {
+    this.#doors.close();
+    while (this.openSessions > 0 && !until.aborted) {
+      this.#plane.endThoseAtRest();
+      await setTimeout(DRAIN_INTERVAL_MS, undefined, { signal: until }).catch(() => undefined);
+    }
   }
 
   /** Stops listening, ends all sessions, and returns the final report. Further calls return the same one. */

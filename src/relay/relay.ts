@@ -94,6 +94,12 @@ export class Relay {
     if (taken) this.#client.resume();
   }
 
+  /** Closes both connections, once the client could have read the last that was written to it. */
+  retire(): void {
+    this.#client.linger();
+    this.#server.close();
+  }
+
   /** Breaks both connections. */
   stop(): void {
     this.#client.destroy();

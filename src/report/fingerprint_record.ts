@@ -1,6 +1,7 @@
 import type { QueryTexts } from '../account/query_texts.ts';
 import { StatementTotals } from '../account/statement_totals.ts';
 import type { Figures } from './figures.ts';
+import { visibleBytes } from '../wire/encodings.ts';
 import type { FingerprintRecord } from './model.ts';
 import { flowRecord, microseconds } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
@@ -60,7 +61,7 @@ function fingerprintRecord(
   const lastAt = Math.max(R.lastAt, S.lastAt);
   return {
     fingerprint: totals.fingerprint,
-    query: texts === 'none' ? null : totals.query,
+    query: texts === 'none' || totals.query === null ? null : visibleBytes(totals.query),
     folded: totals.folded,
     calls,
     prepares: totals.prepares,

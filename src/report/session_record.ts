@@ -1,4 +1,5 @@
 import { type QueryTexts, shownText } from '../account/query_texts.ts';
+import { visibleBytes } from '../wire/encodings.ts';
 import type { Account } from '../session/account.ts';
 import { imbalances } from '../session/balance.ts';
 import type { LegTotals, TlsTotals } from '../session/leg_totals.ts';
@@ -134,7 +135,8 @@ function activityRecord(session: Session, clock: SteadyClock): ActivityRecord {
 export function sessionIdentity(session: Session): SessionIdentity {
   const { startup, facts } = session;
   const parameters = startup?.parameters;
-  const user = parameters?.get('user') ?? null;
+  const shown = (text: string | undefined): string | null => (text === undefined ? null : visibleBytes(text));
+  const user = shown(parameters?.get('user'));
   return {
     listener: session.entrance?.listener ?? null,
     upstream: session.entrance?.upstream ?? null,
@@ -143,8 +145,8 @@ export function sessionIdentity(session: Session): SessionIdentity {
     backend_pid: facts.backendKey?.processId ?? null,
     user,
     // The server takes the user's name when the client names no database.
-    database: parameters?.get('database') ?? user,
-    application_name: facts.applicationName ?? parameters?.get('application_name') ?? null,
+    database: shown(parameters?.get('database')) ?? user,
+    application_name: shown(facts.applicationName ?? parameters?.get('application_name')),
   };
 }
 

@@ -11,6 +11,10 @@ export interface RunningProxy {
   /** Which addresses it listens on lead to which server. */
   readonly pairs: readonly { readonly listens: readonly Address[]; readonly upstream: Address }[];
   readonly collector: Collector;
+  /** Sessions that have not ended. */
+  readonly openSessions: number;
+  /** Stops listening, and ends each session as soon as it is idle outside of a transaction, until it is given up. */
+  drain(until: AbortSignal): Promise<void>;
   /** Stops listening, ends all sessions, and returns the final report. */
   stop(): ReportRecord | Promise<ReportRecord>;
   /** Certificates and keys were read anew. */

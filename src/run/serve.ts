@@ -95,11 +95,14 @@ async function run(
     }
   };
 
+  // While it drains, a second signal ends that; behind it, it hurries the last report.
+  const drained = new AbortController();
+  let isDraining = false;
   let hurry = (): void => undefined;
   const hurried = new Promise<void>((resolve) => (hurry = resolve));
   const stopped = signals.stopRequested({
     dump: () => void dumpNow(),
-    again: () => hurry(),
+    again: () => (isDraining ? drained.abort() : hurry()),
     hangUp:
       outputs.reopenable || listeners.some(({ tls }) => tls.any)
         ? () => {
@@ -121,7 +124,15 @@ async function run(
 
   if (http !== null) process.stderr.write(`pgnetflow answers at ${http.url}\n`);
 
-  log.debug({ signal: await stopped }, 'stopping');
+  const signal = await stopped;
+  log.debug({ signal }, 'stopping');
+  const drainMs = settings['drain-timeout'];
+  if (signal === 'SIGTERM' && drainMs > 0 && proxy.openSessions > 0) {
+    isDraining = true;
+    http?.drain();
+    await drain(proxy, drainMs, drained, log);
+    isDraining = false;
+  }
   http?.stop();
   const last = await proxy.stop();
   const diagnosed = diagnoser.close();
@@ -148,6 +159,24 @@ async function run(
   const problem = problems.map(describeError).join('; ');
   if (outputs.stdoutIsStuck) fail(problem);
   throw problems.length === 1 ? problems[0] : new AggregateError(problems, problem);
+}
+
+/** Lets sessions come to the end of their transactions, for so long, or until it is given up. */
+async function drain(
+  proxy: RunningProxy,
+  drainMs: number,
+  until: AbortController,
+  log: Logger,
+): Promise<void> {
+  const began = performance.now();
+  log.info(`draining: ${proxy.openSessions} sessions, for ${drainMs / 1000} s at most (--drain-timeout)`);
+  const timer = setTimeout(() => until.abort(), drainMs);
+  await proxy.drain(until.signal);
+  clearTimeout(timer);
+  const seconds = Math.round(performance.now() - began) / 1000;
+  const left = proxy.openSessions;
+  if (left === 0) log.info(`drained in ${seconds} s`);
+  else log.warn(`${left} sessions were not done after ${seconds} s, and are ended`);
 }
 
 /** On a second signal: ends the process as soon as the report is written, or it is clear that nobody takes it. */

@@ -1,3 +1,4 @@
+import { type Encoding, UTF8 } from '../wire/encodings.ts';
 import type { QueryText } from '../wire/frontend_bodies.ts';
 import { type Account, FixedAccounts } from './account.ts';
 import { CopyIn } from './copy_in.ts';
@@ -23,6 +24,8 @@ const MAX_FAILED = 65_536;
 export class Conversation {
   /** The session's clock, in milliseconds; set before each chunk. */
   now = 0;
+  /** Of the client's texts, as the server has last told. */
+  encoding: Encoding = UTF8;
   readonly accounts = new FixedAccounts();
   readonly queue = new ExpectationQueue();
   readonly names = new Names();

@@ -6,6 +6,7 @@ import {
   decodeParameterStatus,
   type ErrorFields,
 } from '../wire/backend_bodies.ts';
+import { encodingOf } from '../wire/encodings.ts';
 import { HEADER_BYTES, IN_RUNS, type PrefixTable, prefixTable } from '../wire/framer.ts';
 import { Backend } from '../wire/message_types.ts';
 import type { Account, Flow } from './account.ts';
@@ -80,7 +81,7 @@ export class Replies extends Direction {
         this.#ready(transactionStatus(buffer[from]));
         break;
       case Backend.ErrorResponse:
-        this.#fail(decodeErrorFields(buffer, from, to), bytes);
+        this.#fail(decodeErrorFields(buffer, from, to, conversation.encoding), bytes);
         break;
       case Backend.PortalSuspended: {
         const owner = this.#bookAnswer(bytes);
@@ -121,9 +122,10 @@ export class Replies extends Direction {
         this.#bookAnswer(bytes);
         break;
       case Backend.ParameterStatus: {
-        const parameter = decodeParameterStatus(buffer, from, to);
+        const parameter = decodeParameterStatus(buffer, from, to, conversation.encoding);
         if (parameter?.name === 'server_version') facts.serverVersion = parameter.value;
         else if (parameter?.name === 'application_name') facts.applicationName = parameter.value;
+        else if (parameter?.name === 'client_encoding') conversation.encoding = encodingOf(parameter.value);
         this.#bookAnswer(bytes);
         break;
       }

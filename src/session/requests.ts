@@ -77,7 +77,7 @@ export class Requests extends Direction {
         return this.#alone(
           'query',
           Expectation.Query,
-          decodeQuery(buffer, from, to, bodyLength, this.#maxQueryBytes),
+          decodeQuery(buffer, from, to, bodyLength, this.#maxQueryBytes, conversation.encoding),
         );
       case Frontend.FunctionCall:
         return this.#alone('function', Expectation.FunctionCall, null);
@@ -127,7 +127,7 @@ export class Requests extends Direction {
   #parse(buffer: Buffer, from: number, to: number, bodyLength: number): Statement {
     const { conversation } = this;
     conversation.leaveCopy();
-    const parse = decodeParse(buffer, from, to, bodyLength, this.#maxQueryBytes);
+    const parse = decodeParse(buffer, from, to, bodyLength, this.#maxQueryBytes, conversation.encoding);
     const statement = this.#follow(conversation.begin('prepare', parse?.query ?? null));
     const definition: Prepared = { query: statement.query, origin: statement };
     const restoration = parse === null ? null : conversation.names.prepare(parse.name, definition);
@@ -138,7 +138,7 @@ export class Requests extends Direction {
   #bind(buffer: Buffer, from: number, to: number): Statement {
     const { conversation } = this;
     conversation.leaveCopy();
-    const bind = decodeBind(buffer, from, to);
+    const bind = decodeBind(buffer, from, to, conversation.encoding);
     const prepared = bind === null ? undefined : conversation.names.prepared(bind.statement);
     const statement = this.#follow(this.#unbound(prepared));
     if (prepared !== undefined) prepared.origin = null;
@@ -154,7 +154,7 @@ export class Requests extends Direction {
   #describe(buffer: Buffer, from: number, to: number): Statement {
     const { conversation } = this;
     conversation.leaveCopy();
-    const target = decodeTarget(buffer, from, to);
+    const target = decodeTarget(buffer, from, to, conversation.encoding);
     if (target?.of === 'portal') {
       const statement = this.#follow(this.#ofPortal(target.name));
       conversation.expect(Expectation.DescribePortal, statement);
@@ -170,7 +170,7 @@ export class Requests extends Direction {
   #execute(buffer: Buffer, from: number, to: number): Statement {
     const { conversation } = this;
     conversation.leaveCopy();
-    const portal = decodeExecute(buffer, from, to);
+    const portal = decodeExecute(buffer, from, to, conversation.encoding);
     const statement = this.#follow(this.#ofPortal(portal));
     if (portal !== null) conversation.names.openPortal(portal, statement);
     if (statement.kind === 'prepare') statement.kind = 'execute';
@@ -185,7 +185,7 @@ export class Requests extends Direction {
     const { conversation } = this;
     const { names } = conversation;
     conversation.leaveCopy();
-    const target = decodeTarget(buffer, from, to);
+    const target = decodeTarget(buffer, from, to, conversation.encoding);
     let owner: Account = conversation.accounts.control;
     let restoration = null;
     if (target?.of === 'portal') {

@@ -1,3 +1,4 @@
+import { encodingOf } from '../wire/encodings.ts';
 import type { StartupPacket } from '../wire/startup_packet.ts';
 import { Account, type FixedAccounts, type Flow } from './account.ts';
 import { Conversation } from './conversation.ts';
@@ -137,6 +138,8 @@ export class Session {
     this.waits.clientSpoke(now);
     this.waits.idleEnded();
     const { kind, protocolMajor, protocolMinor, parameters } = message;
+    const encoding = parameters.get('client_encoding');
+    if (encoding !== undefined) this.#conversation.encoding = encodingOf(encoding);
     // The packet itself has been read.
     this.startup = { kind, protocolMajor, protocolMinor, parameters };
     if (this.accounting === 'off') {
@@ -260,6 +263,16 @@ export class Session {
   /** Known to be between two messages of the server's: pgnetflow itself could say something to the client. */
   get atReplyBoundary(): boolean {
     return !this.#unread && this.#replies.atBoundary;
+  }
+
+  /**
+   * Outside of a transaction, all answered and handed on: to end it now cuts nothing off. False where that cannot be known, as of a
+   * session that is relayed unread.
+   */
+  get atRest(): boolean {
+    const { undelivered, facts } = this;
+    if (this.#unread || this.busy || facts.transactionStatus !== 'I') return false;
+    return undelivered.R === 0 && undelivered.S === 0;
   }
 
   /** The first ReadyForQuery has not come yet. */

@@ -118,7 +118,7 @@ full disk has left stays what it is, and spoils no other.
 
 | signal | effect |
 | --- | --- |
-| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, then what still waits for the other outputs, end with status 0 |
+| SIGINT, SIGTERM | stop, write the report with the sessions that are still open, then what still waits for the other outputs, end with status 0. With \`--drain-timeout\`, SIGTERM first stops listening and lets each session go on until it is idle outside of a transaction, where it ends with the error 57P01; COPYs, replication streams and sessions that are relayed unread go on until that time is over; a second signal ends them at once |
 | a second one | end with status 1 as soon as the report is written: wait neither for the kernel helper nor for other outputs, and for whoever reads the report no more than 2 seconds |
 | a third one | end at once with status 1 |
 | SIGUSR1 | write the report and go on; one that comes during the start is answered as soon as the proxy listens |

@@ -105,7 +105,7 @@ const PROCESS_SETTINGS = {
     placeholder: 'ADDRESS',
     unit: 'address',
     describe:
-      `Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
+      `Where to answer HTTP: / is a live page for browsers, /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
       'https when a listener has a certificate. Beyond this host only with --http-token',
     default: null,
     parse: parseHttpAddress,
@@ -150,6 +150,16 @@ const PROCESS_SETTINGS = {
       'optional package',
     default: '1',
     parse: (text) => (text === 'auto' ? text : integer(1, 128)(text)),
+  }),
+  'drain-timeout': setting('value', {
+    group: 'General',
+    placeholder: 'SECONDS',
+    unit: 'seconds',
+    describe:
+      'How long SIGTERM leaves sessions: pgnetflow stops listening, ends each session when it is idle outside of a transaction, and after ' +
+      'that time the rest; a second signal ends them at once. 0: all at once',
+    default: '0',
+    parse: secondsOrNever(A_DAY_S),
   }),
   'max-connections': setting('value', {
     group: 'Limits',

@@ -1,4 +1,5 @@
-import { characterBoundary, decodeCommonText, decodeText, endOfString, isAscii } from './text.ts';
+import { type Encoding, UTF8 } from './encodings.ts';
+import { decodeCommonText, endOfString, isAscii } from './text.ts';
 
 /** A CommandComplete body. */
 export interface CommandTag {
@@ -47,7 +48,12 @@ export interface ErrorFields {
 }
 
 /** Error fields of `buffer[from, to)`, which may be cut anywhere. */
-export function decodeErrorFields(buffer: Buffer, from: number, to: number): ErrorFields {
+export function decodeErrorFields(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  encoding: Encoding = UTF8,
+): ErrorFields {
   const fields = { severity: '', sqlstate: '', message: '' };
   let at = from;
   while (at < to && buffer[at] !== 0) {
@@ -55,7 +61,7 @@ export function decodeErrorFields(buffer: Buffer, from: number, to: number): Err
     const end = endOfString(buffer, at + 1, to);
     const valueEnd = end < 0 ? to : end;
     const value = (): string => {
-      return decodeText(buffer, at + 1, end < 0 ? characterBoundary(buffer, at + 1, to) : end);
+      return encoding.decode(buffer, at + 1, end < 0 ? encoding.boundary(buffer, at + 1, to) : end);
     };
     if (code === 0x56) fields.severity = value();
     else if (code === 0x53 && fields.severity === '') fields.severity = value();
@@ -71,6 +77,7 @@ export function decodeParameterStatus(
   buffer: Buffer,
   from: number,
   to: number,
+  encoding: Encoding = UTF8,
 ): { name: string; value: string } | null {
   const nameEnd = endOfString(buffer, from, to);
   if (nameEnd < 0) return null;
@@ -78,7 +85,7 @@ export function decodeParameterStatus(
   if (valueEnd < 0) return null;
   return {
     name: decodeCommonText(buffer, from, nameEnd),
-    value: decodeCommonText(buffer, nameEnd + 1, valueEnd),
+    value: decodeCommonText(buffer, nameEnd + 1, valueEnd, encoding.decode),
   };
 }
 

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import { encodingOf, UTF8 } from './encodings.ts';
 import { decodeCommonText, endOfString } from './text.ts';
 
 /** Request codes that stand where a StartupMessage has its version (src/include/libpq/pqcomm.h). */
@@ -122,16 +124,37 @@ function decodeStartupPacket(packet: Buffer): StartupPacket | NotAStartupPacket 
   }
 }
 
-/** Name and value pairs up to an empty name. What is malformed ends the list: the server will say what is wrong. */
+/**
+ * Name and value pairs up to an empty name. What is malformed ends the list: the server will say what is wrong. The server takes
+ * names as the bytes that they are; what is no UTF-8 is taken to be in the `client_encoding` that stands among them.
+ */
 function decodeParameters(packet: Buffer, from: number): Map<string, string> {
+  const encoding = isUtf8(packet.subarray(from))
+    ? UTF8
+    : encodingOf(clientEncoding(packet, from) ?? 'SQL_ASCII');
   const parameters = new Map<string, string>();
+  for (const { at, nameEnd, valueEnd } of pairs(packet, from)) {
+    const name = decodeCommonText(packet, at, nameEnd, encoding.decode);
+    parameters.set(name, decodeCommonText(packet, nameEnd + 1, valueEnd, encoding.decode));
+  }
+  return parameters;
+}
+
+function clientEncoding(packet: Buffer, from: number): string | null {
+  for (const { at, nameEnd, valueEnd } of pairs(packet, from))
+    if (packet.toString('latin1', at, nameEnd) === 'client_encoding')
+      return packet.toString('latin1', nameEnd + 1, valueEnd);
+  return null;
+}
+
+function* pairs(packet: Buffer, from: number): Generator<{ at: number; nameEnd: number; valueEnd: number }> {
   let at = from;
   for (;;) {
     const nameEnd = endOfString(packet, at, packet.length);
-    if (nameEnd <= at) return parameters;
+    if (nameEnd <= at) return;
     const valueEnd = endOfString(packet, nameEnd + 1, packet.length);
-    if (valueEnd < 0) return parameters;
-    parameters.set(decodeCommonText(packet, at, nameEnd), decodeCommonText(packet, nameEnd + 1, valueEnd));
+    if (valueEnd < 0) return;
+    yield { at, nameEnd, valueEnd };
     at = valueEnd + 1;
   }
 }

@@ -10,7 +10,7 @@ export function endOfString(buffer: Buffer, from: number, to: number): number {
   return at < 0 || at >= to ? -1 : at;
 }
 
-/** Decodes `buffer[from, to)` as UTF-8. Bytes that are no UTF-8 (another client_encoding) become U+FFFD. */
+/** Decodes `buffer[from, to)` as UTF-8. Bytes that are no UTF-8 become U+FFFD; see encodings.ts for other encodings. */
 export function decodeText(buffer: Buffer, from: number, to: number): string {
   return buffer.toString('utf8', from, to);
 }
@@ -19,12 +19,17 @@ export function decodeText(buffer: Buffer, from: number, to: number): string {
 const RECENT_TEXTS = 256;
 const recentTexts: string[] = Array.from({ length: RECENT_TEXTS }, () => '');
 
-/** As {@link decodeText}, for texts that come again and again: sessions then have one copy of them. */
-export function decodeCommonText(buffer: Buffer, from: number, to: number): string {
+/** As {@link decodeText}, or as `decode`, for texts that come again and again: sessions then have one copy of them. */
+export function decodeCommonText(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  decode: typeof decodeText = decodeText,
+): string {
   if (to === from) return '';
   const slot = (buffer[from]! + 31 * buffer[to - 1]! + 7 * (to - from)) & (RECENT_TEXTS - 1);
   const recent = recentTexts[slot]!;
-  return isAscii(recent, buffer, from, to) ? recent : (recentTexts[slot] = decodeText(buffer, from, to));
+  return isAscii(recent, buffer, from, to) ? recent : (recentTexts[slot] = decode(buffer, from, to));
 }
 
 /** Whether `buffer[from, to)` is this text, in ASCII. */

@@ -41,6 +41,15 @@ describe('a command of the console', () => {
     }
   });
 
+  it('is told from SQL at once, however many spaces are in that: 100,000 took seconds, in which nobody was relayed', () => {
+    const before = performance.now();
+    for (const space of [' ', ';', '\n']) {
+      assert.equal(kindOf(`select${space.repeat(100_000)}1`), 'sql');
+      assert.equal(kindOf(`show stats${space.repeat(100_000)}`), 'show');
+    }
+    assert.ok(performance.now() - before < 1000);
+  });
+
   it('is SQL in all other cases', () => {
     for (const text of [
       'show all',

@@ -70,6 +70,16 @@ describe('the messages of a stream', () => {
     assert.deepEqual(found.bytes, bytes);
   });
 
+  it('cost no more when they come byte by byte: 300 KB took seconds', () => {
+    const bytes = message('Q', Buffer.alloc(300_000, 7));
+    const pieces = Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1));
+    const before = performance.now();
+    const found = read(pieces);
+    assert.ok(performance.now() - before < 1000);
+    assert.deepEqual(found.told, ['Q']);
+    assert.deepEqual(found.bytes, bytes);
+  });
+
   it('end at a length that none has', () => {
     assert.deepEqual(read([Buffer.from([0x51, 0, 0, 0, 3, 0])]).told, ['violated']);
     assert.deepEqual(read([Buffer.from([0x51, 0xff, 0xff, 0xff, 0xff, 0])]).told, ['violated']);

@@ -203,7 +203,11 @@ describe('the start-up packet reader takes what PostgreSQL takes', () => {
       untyped('0003 0000 "user" 00 "a" 00 "user" 00 "b" 00 00'),
       [['user', 'b']],
     ],
-    ['a value that is no UTF-8', untyped('0003 0000 "user" 00 e9 00 00'), [['user', '\ufffd']]],
+    [
+      'a value that is no UTF-8: it stays told apart',
+      untyped('0003 0000 "user" 00 e9 00 00'),
+      [['user', '\u{10ffe9}']],
+    ],
   ] as const) {
     test(`parameters: ${name}`, () => {
       assert.deepEqual([...startupMessage(read([packet]).packet).parameters], parameters);

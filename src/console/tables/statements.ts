@@ -1,5 +1,5 @@
 import type { CancelRecord, FingerprintRecord } from '../../report/model.ts';
-import { type Column, consoleTable, HIDDEN, type Look, milliseconds } from '../table.ts';
+import { type Column, consoleTable, HIDDEN, type Look, maySeeAll, milliseconds } from '../table.ts';
 
 interface StatementRow extends FingerprintRecord {
   readonly isVisible: boolean;
@@ -40,8 +40,10 @@ export const STATEMENTS = consoleTable<StatementRow>({
   isView: true,
   help: 'One row for each normalized statement: cumulative figures of all its executions, by all users',
   // They are those of all users together: who may not see others' texts sees none.
-  of: ({ report, viewer }: Look) =>
-    report.statements.map((row) => ({ ...row, isVisible: viewer.seesAll, since: report.started_at })),
+  of: function* ({ report, viewer }: Look) {
+    for (const row of report.statements)
+      yield { ...row, isVisible: maySeeAll(viewer), since: report.started_at };
+  },
   columns: [
     {
       name: 'fingerprint',
@@ -153,7 +155,11 @@ export const CANCELS = consoleTable<CancelRecord & { readonly isVisible: boolean
   name: 'cancels',
   isView: true,
   help: 'One row for each of the latest cancel requests: what became of it',
-  of: ({ report, viewer }) => report.cancels.map((cancel) => ({ ...cancel, isVisible: viewer.seesAll })),
+  of: ({ report, viewer }) =>
+    report.cancels.map((cancel) => ({
+      ...cancel,
+      isVisible: viewer.seesAll && cancel.upstream === viewer.upstream,
+    })),
   columns: [
     {
       name: 'session',

@@ -45,6 +45,8 @@ export interface ThreadStart {
   readonly diagnoses: boolean;
   readonly statementLines: boolean;
   readonly trace: boolean;
+  /** How many servers the proxy has, told apart by how the user wrote them. */
+  readonly servers: number;
 }
 
 /** A piece of the figures: what it has comes behind what came before. */
@@ -68,6 +70,8 @@ export type ToThread =
   | { readonly kind: 'make_room' }
   | { readonly kind: 'diagnosed'; readonly id: number; readonly diagnosis: Diagnosis }
   | { readonly kind: 'renew_tls'; readonly pairs: readonly PlainPair[] }
+  /** Accept nobody any more, and end the sessions that are at rest. */
+  | { readonly kind: 'drain' }
   | { readonly kind: 'end' };
 
 /** A session in another thread. */

@@ -101,6 +101,10 @@ export class RelayThread {
       case 'renew_tls':
         for (const [at, pair] of mail.pairs.entries()) this.#pairs[at] = this.#connectionOptions(pair);
         break;
+      case 'drain':
+        this.#stopListening();
+        this.#plane.endThoseAtRest();
+        break;
       case 'end':
         this.#end();
         break;
@@ -120,8 +124,12 @@ export class RelayThread {
     process.exit(1);
   }
 
+  #stopListening(): void {
+    for (const listener of this.#listeners.splice(0)) listener.close();
+  }
+
   #end(): void {
-    for (const listener of this.#listeners) listener.close();
+    this.#stopListening();
     this.#plane.end();
     atOnce(this.#answer(LAST, WHOLE));
     this.#lines.flush();
@@ -205,7 +213,10 @@ export class RelayThread {
       ...withTls(pair),
       log,
       ...(tap !== undefined && { tap }),
-      console: options === null ? null : { ...options, collector: this.#control.collector },
+      console:
+        options === null
+          ? null
+          : { ...options, collector: this.#control.collector, servers: this.#start.servers },
     };
   }
 }

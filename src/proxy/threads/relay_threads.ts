@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../../collector/collector.ts';
 import { inSlices } from '../../collector/slices.ts';
 import { packageVersion } from '../../package_version.ts';
@@ -38,6 +39,8 @@ export interface OutputLines {
 const PATIENCE_MS = 2000;
 /** How long the threads may take for their last figures: the process ends within a second. */
 const LAST_WORDS_MS = 500;
+/** How often sessions are looked at that are to end. */
+const DRAIN_INTERVAL_MS = 20;
 /** A thread that fails sooner than this after its start is not replaced at once. */
 const SOON_MS = 1000;
 
@@ -201,6 +204,20 @@ export class RelayThreads implements FiguresSource {
     for (const thread of this.#threads) thread.send({ kind: 'renew_tls', pairs: this.#pairs });
   }
 
+  /**
+   * Stops listening, and ends each session as soon as it is idle outside of a transaction.
+   *
+   * @param until gives it up: the sessions that are left go on
+   * @returns resolves once no session is left, or it was given up
+   */
+  async drain(until: AbortSignal): Promise<void> {
+    this.#stopListening();
+    while (this.openSessions > 0 && !until.aborted) {
+      for (const thread of this.#threads) thread.send({ kind: 'drain' });
+      await delay(DRAIN_INTERVAL_MS, undefined, { signal: until }).catch(() => undefined);
+    }
+  }
+
   /** Stops listening, ends all sessions, and returns the final report, whatever the threads do. Further calls: the same one. */
   stop(): Promise<ReportRecord> {
     return (this.#final ??= this.#stop());
@@ -229,6 +246,7 @@ export class RelayThreads implements FiguresSource {
       diagnoses: this.#options.diagnose !== undefined,
       statementLines: this.#lines.statement !== null,
       trace: this.#lines.trace !== null,
+      servers: this.#doors.servers,
     };
     const events = {
       mail: (handle: ThreadHandle, mail: FromThread) => this.#receive(handle, mail),
@@ -337,13 +355,17 @@ export class RelayThreads implements FiguresSource {
     else setTimeout(again, SOON_MS);
   }
 
-  async #stop(): Promise<ReportRecord> {
-    this.#stopFollowing?.();
+  #stopListening(): void {
     this.#doors.close();
     for (const { descriptor, address } of this.#listening.splice(0)) {
       this.#descriptors.close(descriptor);
       if ('path' in address) rmSync(address.path, { force: true });
     }
+  }
+
+  async #stop(): Promise<ReportRecord> {
+    this.#stopFollowing?.();
+    this.#stopListening();
     await Promise.all(this.#threads.map((thread) => thread.end(LAST_WORDS_MS)));
     return atOnce(mergedReport(this.#heading, this.#withGone([noFigures()])));
   }

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { SHOWN, VIEWED } from '../../../src/console/tables.ts';
 import type { FingerprintRecord } from '../../../src/report/model.ts';
 import { connectAs, enterConsole, rowsOf } from '../../support/console.ts';
-import { client as c } from '../../support/messages.ts';
+import { client as c, server as s } from '../../support/messages.ts';
 import { connectTo, type Peer } from '../../support/peers.ts';
 import { proxyBefore, type RunningProxy } from '../../support/running_proxy.ts';
 import { embeddedServer } from '../../support/servers.ts';
@@ -130,6 +130,30 @@ describe('the views of the console', () => {
     assert.equal(activity?.['wait_event'], 'ClientWrite');
     slow.destroy();
     await monitor.end();
+  });
+});
+
+describe('figures of many statements', () => {
+  it('are told whole, in both protocols, whatever they weigh', async () => {
+    const running = await proxyBefore(server, { maxFingerprints: 5000 });
+    const busy = await connectAs(running);
+    for (let n = 1; n <= 2003; n += 1)
+      await busy.query(
+        `select 1 as shape_${n}, 'x' as ${'some_text_'.repeat(5)} from pg_class where oid = 1`,
+      );
+    const monitor = await enterConsole(running);
+    for (let round = 1; round <= 3; round += 1) {
+      const { rows } = await monitor.query('select * from netflow_statements');
+      assert.equal(rows.length, running.proxy.report().statements.length);
+      const sum = 'select sum(calls)::int8 as calls from netflow_statements where calls >= $1';
+      assert.deepEqual(await rowsOf(monitor, sum, [1]), [{ calls: '2003' }]);
+    }
+    assert.equal((await rowsOf(monitor, 'show statements')).length, running.proxy.report().statements.length);
+    const [{ bytes } = {}] = await rowsOf(
+      monitor,
+      "select length(current_setting('pgnetflow.statements')) as bytes",
+    );
+    assert.ok(Number(bytes) > 1024 * 1024, 'more than one message may have');
   });
 });
 
@@ -267,6 +291,28 @@ describe('the hidden statements', () => {
     assert.equal(await typesUntilReady(peer), 'EZ');
     peer.send(c.bind('', 'n'), c.execute(), c.sync(), c.query('show lists'));
     assert.match(await typesUntilReady(peer, 2), /^2CZTD+CZ$/);
+    peer.destroy();
+  });
+
+  it('are waited for by the end of what the client sends', async () => {
+    const peer = await rawConsole();
+    peer.send(c.query(read), c.query(read), c.query('select 1'), c.terminate());
+    peer.end();
+    assert.equal(await typesUntilReady(peer, 3), 'TCZTCZTDCZ');
+  });
+
+  it('leave those in order that stand behind a flood of messages, in a COPY and out of it', async () => {
+    const peer = await rawConsole();
+    peer.send(c.query('create temp table t (a text)'));
+    assert.equal(await typesUntilReady(peer), 'CZ');
+    const syncs = Buffer.concat(Array.from({ length: 100_003 }, () => c.sync()));
+    peer.send(c.parse('', 'copy t from stdin'), c.bind('', ''), c.execute(), syncs, c.copyDone(), c.sync());
+    assert.equal(await typesUntilReady(peer), '12GCZ');
+    peer.send(c.query(read), syncs, c.query(read));
+    assert.equal(await typesUntilReady(peer), 'TCZ');
+    const readies = Buffer.concat(Array.from({ length: 100_003 }, () => s.ready()));
+    assert.ok((await peer.receive(readies.length)).equals(readies));
+    assert.equal(await typesUntilReady(peer), 'TCZ');
     peer.destroy();
   });
 

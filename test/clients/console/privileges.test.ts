@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type pg from 'pg';
+import type { ListenerStart } from '../../../src/proxy/options.ts';
 import { SHOWN, VIEWED } from '../../../src/console/tables.ts';
 import { connectAs, enterConsole, rowsOf } from '../../support/console.ts';
 import { client as c, message, server as s } from '../../support/messages.ts';
@@ -14,8 +15,10 @@ const server = await embeddedServer();
 const SECRET = 'of_alice_alone';
 
 /** A proxy with a statement of alice's that runs, and one that has ended. */
-async function proxyOfAlice(): Promise<RunningProxy> {
-  const running = await proxyBefore(server);
+async function proxyOfAlice(
+  options: Parameters<typeof proxyBefore>[1] & { readonly listeners?: readonly ListenerStart[] } = {},
+): Promise<RunningProxy> {
+  const running = await proxyBefore(server, options);
   const alice = await connectAs(running, { user: 'alice' });
   await alice.query(`select 1 as ${SECRET}`);
   void alice.query(`select pg_sleep(61) as ${SECRET}`).catch(() => undefined);
@@ -82,6 +85,20 @@ describe('texts of others', () => {
       (await rowsOf(admin, 'select query from netflow_statements limit 1'))[0]?.['query'],
       '<insufficient privilege>',
     );
+  });
+
+  it('are shown to nobody who has the console of another server, be he a superuser there', async () => {
+    const elsewhere = await embeddedServer();
+    const listen = [{ host: '127.0.0.1', port: 0 }];
+    const running = await proxyOfAlice({
+      listeners: [server, elsewhere].map(({ host, port }) => ({ listen, upstream: { host, port } })),
+    });
+    const [, other] = running.proxy.addresses;
+    assert.ok(other !== undefined && 'port' in other);
+    const told = await everything(await enterConsole({ ...running, port: other.port }));
+    assert.ok(told.includes('alice') && !told.includes(SECRET));
+    const text = "select query from netflow_activity where usename = 'alice'";
+    assert.match(JSON.stringify(await rowsOf(await enterConsole(running), text)), new RegExp(SECRET));
   });
 
   it('are not had by shadowing what the hidden statements are made of', async () => {

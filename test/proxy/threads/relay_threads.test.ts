@@ -239,6 +239,25 @@ suite('Relay threads', { timeout }, () => {
     leave(pair);
   });
 
+  test('end their sessions as these come to rest, when they are to drain', async () => {
+    const upstream = await fakeServer();
+    const lab = await relayThreads(upstream.address, 2);
+    const pairs: Pair[] = [];
+    for (let at = 0; at < 7; at += 1) pairs.push(await open(lab, upstream));
+    const [busy] = pairs;
+    const query = c.query('select pg_sleep(1)');
+    busy!.client.send(query);
+    await busy!.server.receive(query.length);
+    const drained = lab.proxy.drain(new AbortController().signal);
+    await until(() => lab.proxy.openSessions === 1, 'the end of those at rest');
+    await assert.rejects(lab.connect());
+    busy!.server.send(Buffer.concat([s.complete('SELECT 1'), s.ready()]));
+    await drained;
+    assert.equal(lab.proxy.openSessions, 0);
+    for (const pair of pairs) leave(pair);
+    await settled(lab);
+  });
+
   test('share a Unix-domain socket, and leave nothing behind', async () => {
     const upstream = await fakeServer();
     const path = socketPath();
