@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type PlainTotals, StatementTotals } from '../account/statement_totals.ts';
+import { noFigures } from '../report/added_figures.ts';
 import type { Figures } from '../report/figures.ts';
 import { mergedTotals } from '../report/fingerprint_record.ts';
 import type { ReportRecord, SessionSumRecord } from '../report/model.ts';
-import { addedDropped } from '../report/report_record.ts';
+import { addedDropped, type Heading } from '../report/report_record.ts';
 import { addedFlows, SumsByName } from '../report/session_sums.ts';
 import type { SteadyClock } from '../report/steady_clock.ts';
 import type { Steps } from '../report/steps.ts';
@@ -39,7 +40,8 @@ export function* endedFigures(threads: readonly Figures[], maxFingerprints: numb
   for (const row of threads.flatMap(({ databases }) => databases)) sums.add({ ...row, open: 0 });
   yield;
   const listed = threads.map(droppedWithSessions);
-  const totals = yield* mergedTotals([...threads, NO_FIGURES], maxFingerprints);
+  // Of two at least, so that they are copied: those of a running thread go on.
+  const totals = yield* mergedTotals([...threads, noFigures()], maxFingerprints);
   return {
     sessions: [],
     cancels: [],
@@ -53,18 +55,6 @@ export function* endedFigures(threads: readonly Figures[], maxFingerprints: numb
     dropped: listed.reduce(addedDropped),
   };
 }
-
-const NO_FLOW = { bytes: 0, messages: 0, reads: 0, writes: 0 };
-/** With it, totals are always copied: those of a running thread go on. */
-const NO_FIGURES: Figures = {
-  sessions: [],
-  cancels: [],
-  databases: [],
-  statements: [],
-  other: null,
-  refused: { connections: 0, cancels: 0 },
-  dropped: { sessions: 0, unbalanced: 0, statements: 0, R: NO_FLOW, S: NO_FLOW, cancels: 0 },
-};
 
 function droppedWithSessions({ sessions, cancels, dropped }: Figures): ReportRecord['dropped'] {
   const sum = { ...dropped, cancels: dropped.cancels + cancels.length };
@@ -95,6 +85,13 @@ interface Body {
   readonly other: PlainTotals | null;
   readonly refused: ReportRecord['refused'];
   readonly dropped: ReportRecord['dropped'];
+}
+
+/** The text of a state file, of all threads. */
+export function* stateOf(heading: Heading, threads: readonly Figures[]): Steps<string> {
+  const { clock, version, startedAt, maxFingerprints } = heading;
+  const statsSince = heading.statsSince ?? clock.timestamp(startedAt);
+  return yield* stateText(yield* endedFigures(threads, maxFingerprints), { version, statsSince }, clock);
 }
 
 /** The text of a state file. @param figures of {@link endedFigures} */

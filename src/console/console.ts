@@ -93,6 +93,8 @@ export class Console {
   readonly #named = new Map<string, ConsoleTable>();
   /** Within one transaction the figures stay the same. */
   #snapshot: ReportRecord | null = null;
+  /** The message that the server sends answers pgnetflow itself. */
+  #isHidden = false;
   #hasTerminated = false;
   #end: RelayEnd | null = null;
 
@@ -118,7 +120,7 @@ export class Console {
     this.#fromServer = new MessageReader({
       message: (type, bytes) => this.#replied(type, bytes),
       large: (type, piece) => this.#replied(type, piece),
-      piece: (piece) => this.#outbox.client.push(piece),
+      piece: (piece) => this.#passToClient(piece),
       violated: () => this.stop(),
     });
     this.#watchClient();
@@ -264,9 +266,13 @@ export class Console {
       void this.#setUp(message);
       return;
     }
-    const isHidden =
+    this.#isHidden =
       exchange instanceof HiddenExchange && !(type === Backend.ErrorResponse && exchange.isInPipeline);
-    if (!isHidden) this.#outbox.client.push(message);
+    this.#passToClient(message);
+  }
+
+  #passToClient(bytes: Buffer): void {
+    if (!this.#isHidden) this.#outbox.client.push(bytes);
   }
 
   /** What the report tells of any session. */

@@ -78,8 +78,10 @@ export class HiddenExchange implements Exchange {
   }
 
   reply(type: number, message: Buffer): void {
-    if (type === Backend.DataRow) this.#rows.push(decodeRow(message));
-    else if (type === Backend.ErrorResponse)
+    if (type === Backend.DataRow) {
+      if (message.length > message.readInt32BE(1)) this.#rows.push(decodeRow(message));
+      else this.#error ??= 'a row is too long to be read';
+    } else if (type === Backend.ErrorResponse)
       this.#error ??= decodeErrorFields(message, HEADER_BYTES, message.length).message;
   }
 

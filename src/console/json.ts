@@ -1,20 +1,17 @@
-import { setImmediate } from 'node:timers/promises';
+import { inSlices } from '../collector/slices.ts';
+import type { Steps } from '../report/steps.ts';
 import type { SqlValue } from './table.ts';
 
-/** Rows put into text without giving way to whoever waits for the relay. */
-const ROWS_AT_ONCE = 64;
+/** The rows as a JSON array. They are made, and put into text, in slices, so that no byte that passes waits for it. */
+export function jsonOf(rows: Iterable<Record<string, SqlValue>>): Promise<string> {
+  return inSlices(inSteps(rows));
+}
 
-/** The rows as a JSON array, made in slices, so that no byte that passes waits for it. */
-export async function jsonOf(rows: readonly Record<string, SqlValue>[]): Promise<string> {
+function* inSteps(rows: Iterable<Record<string, SqlValue>>): Steps<string> {
   const pieces: string[] = [];
-  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
-    if (at > 0) await setImmediate();
-    pieces.push(
-      rows
-        .slice(at, at + ROWS_AT_ONCE)
-        .map((row) => escapeAll(JSON.stringify(row)))
-        .join(),
-    );
+  for (const row of rows) {
+    pieces.push(escapeAll(JSON.stringify(row)));
+    yield;
   }
   return `[${pieces.join()}]`;
 }

@@ -69,17 +69,18 @@ export function failing(sqlstate: string, message: string, hint: string): string
   return `DO LANGUAGE plpgsql ${literal(raise)}`;
 }
 
+const SEES_ALL = "pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')";
 /**
- * Who the current role is: whether it may see all, and whose privileges it has. Behind what it is given, by which the answer
- * is known: no client can have made it.
+ * Who the current role is: whether it may see all, and if not, whose privileges it has. Behind what it is given, by which the
+ * answer is known: no client can have made it.
  */
 export const VIEWER_QUERY =
-  "SELECT $1::pg_catalog.text, pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), " +
+  `SELECT $1::pg_catalog.text, ${SEES_ALL}, CASE WHEN ${SEES_ALL} THEN NULL ELSE ` +
   '(SELECT pg_catalog.json_agg(r.rolname)::pg_catalog.text FROM pg_catalog.pg_roles r ' +
-  "WHERE pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'))";
+  "WHERE pg_catalog.pg_has_role(current_user, r.oid, 'USAGE')) END";
 
-/** Takes the name of a setting and its value, until the session sets it again. */
-export const SET_QUERY = 'SELECT pg_catalog.set_config($1, $2, false)';
+/** Takes the name of a setting and its value, until the session sets it again. It does not send the value back. */
+export const SET_QUERY = 'SELECT pg_catalog.set_config($1, $2, false) IS NULL';
 
 function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;

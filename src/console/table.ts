@@ -47,8 +47,8 @@ export interface ConsoleTable {
   readonly isView: boolean;
   readonly help: string;
   readonly columns: readonly { readonly name: string; readonly type: SqlType; readonly help: string }[];
-  /** One object for each row, by column names, ready for JSON. */
-  rows(look: Look): Record<string, SqlValue>[];
+  /** One object for each row, by column names, ready for JSON; each is made when it is asked for. */
+  rows(look: Look): Iterable<Record<string, SqlValue>>;
 }
 
 /** Ties a table's columns to what its rows are made of. */
@@ -57,7 +57,7 @@ export function consoleTable<Row>(definition: {
   readonly isView?: boolean;
   readonly help: string;
   readonly columns: readonly Column<Row>[];
-  readonly of: (look: Look) => readonly Row[];
+  readonly of: (look: Look) => Iterable<Row>;
 }): ConsoleTable {
   const { name, isView = false, help, columns, of } = definition;
   return {
@@ -65,8 +65,10 @@ export function consoleTable<Row>(definition: {
     isView,
     help,
     columns,
-    rows: (look) =>
-      of(look).map((row) => Object.fromEntries(columns.map((column) => [column.name, column.value(row)]))),
+    *rows(look) {
+      for (const row of of(look))
+        yield Object.fromEntries(columns.map((column) => [column.name, column.value(row)]));
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../collector/collector.ts';
 import { inSlices } from '../collector/slices.ts';
-import { endedFigures, stateText } from '../collector/state.ts';
+import { stateOf } from '../collector/state.ts';
 import { packageVersion } from '../package_version.ts';
 import { type Figures, type ReportExtent, WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
@@ -14,8 +14,8 @@ import { Counts } from './counts.ts';
 import { DataPlane } from './data_plane.ts';
 import { Doors } from './doors.ts';
 import {
-  LISTENER_DEFAULTS,
   type ListenerOptions,
+  listenersOf,
   PROXY_DEFAULTS,
   type ProxyOptions,
   type ProxyStart,
@@ -27,11 +27,7 @@ import {
  * @throws {ListenError} when an address cannot be listened on; nothing is left open then
  */
 export async function startProxy(start: ProxyStart): Promise<Proxy> {
-  const listeners = 'listeners' in start ? start.listeners : [start];
-  const proxy = new Proxy(
-    { ...PROXY_DEFAULTS, ...start },
-    listeners.map((listener) => ({ ...LISTENER_DEFAULTS, ...listener })),
-  );
+  const proxy = new Proxy({ ...PROXY_DEFAULTS, ...start }, listenersOf(start));
   await proxy.listen();
   return proxy;
 }
@@ -115,6 +111,11 @@ export class Proxy implements FiguresSource {
     return inSlices(this.#report(extent));
   }
 
+  /** Contexts are taken from the options as connections need them. */
+  renewTls(): void {
+    // Whoever read them anew has exchanged them there.
+  }
+
   /**
    * Stops listening, and ends each session as soon as it is idle outside of a transaction.
    *
@@ -139,12 +140,14 @@ export class Proxy implements FiguresSource {
   }
 
   /** Cumulative figures as a state file keeps them. */
-  *stateText(): Steps<string> {
-    const { clock, version, startedAt, maxFingerprints } = this.#heading;
+  stateText(): Promise<string> {
+    return inSlices(this.#stateText());
+  }
+
+  *#stateText(): Steps<string> {
     const live = this.#last ?? (yield* this.#plane.figures({ statements: 'open', fingerprints: true }));
     const threads = [...this.#earlier, live];
-    const statsSince = this.#heading.statsSince ?? clock.timestamp(startedAt);
-    return yield* stateText(yield* endedFigures(threads, maxFingerprints), { version, statsSince }, clock);
+    return yield* stateOf(this.#heading, threads);
   }
 
   /** What earlier processes have counted, as of a thread that has ended. */

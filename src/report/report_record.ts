@@ -2,7 +2,7 @@ import type { QueryTexts } from '../account/query_texts.ts';
 import { type Figures, type FigureSources, type ReportExtent, takeFigures, WHOLE } from './figures.ts';
 import { fingerprintRecords, mergedTotals } from './fingerprint_record.ts';
 import { addedFlows, SumsByName } from './session_sums.ts';
-import { REPORT_SCHEMA, type ReportRecord } from './model.ts';
+import { type LostThreadRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
 import type { SteadyClock } from './steady_clock.ts';
 import { atOnce, type Steps } from './steps.ts';
 
@@ -17,6 +17,8 @@ export interface Heading {
   readonly texts?: QueryTexts;
   /** Fingerprints that are listed; the smallest beyond them are added up. */
   readonly maxFingerprints: number;
+  /** None unless given. */
+  readonly lostThreads?: readonly LostThreadRecord[];
 }
 
 /** What a report is made of where there is one relay thread. */
@@ -68,6 +70,7 @@ export function* mergedReport(heading: Heading, threads: readonly Figures[]): St
       connections: sum(threads, ({ refused }) => refused.connections),
       cancels: sum(threads, ({ refused }) => refused.cancels),
     },
+    lost_threads: [...(heading.lostThreads ?? [])],
     kernel: null,
     dropped,
   };

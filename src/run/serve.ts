@@ -9,7 +9,6 @@ import {
   PROXY_DEFAULTS,
   type ProxyOptions,
 } from '../proxy/options.ts';
-import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
 import { WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
@@ -22,6 +21,7 @@ import { createLogger } from './logger.ts';
 import { Outputs } from './outputs.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
 import { openFilesLimit, roomWithin } from './open_files.ts';
+import { type RunningProxy, startWorkers } from './running_proxy.ts';
 import { Signals } from './signals.ts';
 import { StateFile } from './state_file.ts';
 import { TlsFiles } from './tls_files.ts';
@@ -62,18 +62,23 @@ async function run(
   const hasTerminal = isatty(0) || isatty(2);
   await checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
+  const starts = (): ListenerStart[] => listeners.map(({ settings: one, tls }) => listenerOptions(one, tls));
   const stdout = stdoutSink();
   const state = settings['state-file'] === null ? null : await StateFile.open(settings['state-file'], log);
   const outputs = await Outputs.open(settings, stdout, log);
-  let proxy: Proxy;
+  let proxy: RunningProxy;
   let witness: Witness | null;
   let http: HttpServer | null = null;
   try {
-    proxy = await startProxy({
-      ...proxyOptions(settings, outputs, diagnoser, log),
-      state: state?.loaded ?? null,
-      listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
-    });
+    proxy = await startWorkers(
+      {
+        ...proxyOptions(settings, outputs, diagnoser, log),
+        state: state?.loaded ?? null,
+        listeners: starts(),
+      },
+      settings.workers,
+      outputs.lines,
+    );
     await state?.saveRegularly(() => proxy.stateText());
     http = await openHttp(settings, listeners, proxy, log);
     witness = await openWitness(settings['probe-socket'], proxy, log);
@@ -111,6 +116,7 @@ async function run(
         ? () => {
             outputs.reopen();
             for (const { tls } of listeners) tls.reload(log);
+            proxy.renewTls(starts());
           }
         : hasTerminal
           ? null
@@ -136,7 +142,7 @@ async function run(
     isDraining = false;
   }
   http?.stop();
-  const last = proxy.stop();
+  const last = await proxy.stop();
   state?.stop();
   const kept = state?.save(() => proxy.stateText());
   const diagnosed = diagnoser.close();
@@ -167,7 +173,12 @@ async function run(
 }
 
 /** Lets sessions come to the end of their transactions, for so long, or until it is given up. */
-async function drain(proxy: Proxy, drainMs: number, until: AbortController, log: Logger): Promise<void> {
+async function drain(
+  proxy: RunningProxy,
+  drainMs: number,
+  until: AbortController,
+  log: Logger,
+): Promise<void> {
   const began = performance.now();
   log.info(`draining: ${proxy.openSessions} sessions, for ${drainMs / 1000} s at most (--drain-timeout)`);
   const timer = setTimeout(() => until.abort(), drainMs);
@@ -195,14 +206,14 @@ function fail(problem: string): never {
   process.exit(1);
 }
 
-async function openWitness(path: string | null, proxy: Proxy, log: Logger): Promise<Witness | null> {
+async function openWitness(path: string | null, proxy: RunningProxy, log: Logger): Promise<Witness | null> {
   if (path === null) return null;
   try {
     // Only here: no other proxy needs what this brings in.
     const { Witness: Kernel } = await import('./witness.ts');
     return await Kernel.open(path, proxy, log);
   } catch (error) {
-    proxy.stop();
+    await proxy.stop();
     throw error;
   }
 }
@@ -210,7 +221,7 @@ async function openWitness(path: string | null, proxy: Proxy, log: Logger): Prom
 async function openHttp(
   settings: ProxySettings,
   listeners: readonly { readonly settings: ListenerSettings; readonly tls: TlsFiles }[],
-  proxy: Proxy,
+  proxy: RunningProxy,
   log: Logger,
 ): Promise<HttpServer | null> {
   const { http: address, 'http-token': token, 'metrics-statements': metricsStatements } = settings;
@@ -228,7 +239,7 @@ async function openHttp(
       log,
     });
   } catch (error) {
-    proxy.stop();
+    await proxy.stop();
     throw error;
   }
 }

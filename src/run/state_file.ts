@@ -1,11 +1,9 @@
 import { readFile, rename, rm } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { inSlices } from '../collector/slices.ts';
 import { readState, type State, StateError } from '../collector/state.ts';
 import { findTarget, replaceFile } from '../export/replace_file.ts';
 import { ListenError, listen, type Listener } from '../relay/listener.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
-import type { Steps } from '../report/steps.ts';
 import { describeError } from './describe_error.ts';
 import { unwritable } from './output_file.ts';
 
@@ -59,10 +57,10 @@ export class StateFile {
   /**
    * Saves now, and every minute from here on. A save that fails later is logged, and tried again with the next.
    *
-   * @param text makes what is written, in steps between which sessions go on
+   * @param text makes what is written
    * @throws {StateFileError} when it cannot be written
    */
-  async saveRegularly(text: () => Steps<string>): Promise<void> {
+  async saveRegularly(text: () => Promise<string>): Promise<void> {
     await this.save(text);
     this.#timer = setInterval(() => {
       this.save(text).catch((error: unknown) => this.#log.error(describeError(error)));
@@ -71,16 +69,16 @@ export class StateFile {
   }
 
   /** @throws {StateFileError} when it cannot be written; the file is then as it was */
-  save(text: () => Steps<string>): Promise<void> {
+  save(text: () => Promise<string>): Promise<void> {
     this.#saving = this.#replace(this.#saving, text);
     return this.#saving;
   }
 
   /** One at a time, and in order. */
-  async #replace(before: Promise<void>, text: () => Steps<string>): Promise<void> {
+  async #replace(before: Promise<void>, text: () => Promise<string>): Promise<void> {
     await before.catch(() => undefined);
     try {
-      await replaceFile(this.#path, [await inSlices(text())]);
+      await replaceFile(this.#path, [await text()]);
     } catch (error) {
       const why = unwritable(this.#path, error);
       throw new StateFileError(`cannot write the state to ${this.#path}: ${why}`, error);

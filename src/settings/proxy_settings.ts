@@ -114,7 +114,7 @@ const PROCESS_SETTINGS = {
     placeholder: 'ADDRESS',
     unit: 'address',
     describe:
-      `Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
+      `Where to answer HTTP: / is a live page for browsers, /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
       'https when a listener has a certificate. Beyond this host only with --http-token',
     default: null,
     parse: parseHttpAddress,
@@ -149,6 +149,16 @@ const PROCESS_SETTINGS = {
       'is on this host: the report says why it does not react. 0 is never',
     default: `${PROXY_DEFAULTS.diagnoseAfterMs / 1000}`,
     parse: secondsOrNever(A_DAY_S),
+  }),
+  workers: setting('value', {
+    group: 'General',
+    placeholder: 'N',
+    unit: 'threads',
+    describe:
+      'Threads that relay; auto: one per core. Limits hold for all of them together. More than one need koffi, an ' +
+      'optional package',
+    default: '1',
+    parse: (text) => (text === 'auto' ? text : integer(1, 128)(text)),
   }),
   'drain-timeout': setting('value', {
     group: 'General',

@@ -18,8 +18,9 @@ function folder(): string {
   return made;
 }
 
-function start(file: string): Command {
-  const command = new Command(['proxy', '--listen', ':0', '--report', 'json', '--state-file', file], {
+function start(file: string, ...more: string[]): Command {
+  const options = ['--listen', ':0', '--report', 'json', '--state-file', file, ...more];
+  const command = new Command(['proxy', ...options], {
     PGNETFLOW_UPSTREAM: `127.0.0.1:${server.port}`,
   });
   after(() => command.kill('SIGKILL'));
@@ -78,6 +79,25 @@ describe('--state-file', () => {
     assert.equal(keptOf(report).calls, 30);
     assert.equal(report.stats_since, before.started_at);
     assert.equal(report.dropped.sessions + report.sessions.length, 2);
+  });
+
+  it('goes on with all figures whether one thread relays or two', { timeout }, async () => {
+    const file = path.join(folder(), 'netflow.state');
+    let bytes = 0;
+    for (const [at, workers] of ['2', '1', '2'].entries()) {
+      const command = start(file, '--workers', workers);
+      const port = await command.listening();
+      await Promise.all([load(port, 3), load(port, 3), load(port, 3)]);
+      const report = await stop(command);
+      const kept = keptOf(report);
+      assert.equal(kept.calls, 9 * (at + 1));
+      assert.ok(report.totals.S.bytes > bytes);
+      bytes = report.totals.S.bytes;
+      assert.equal(
+        report.databases.reduce((sum, { S }) => sum + S.bytes, 0),
+        bytes,
+      );
+    }
   });
 
   it('has the figures of the last save after SIGKILL', { timeout }, async () => {

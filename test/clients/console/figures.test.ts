@@ -133,6 +133,30 @@ describe('the views of the console', () => {
   });
 });
 
+describe('figures of many statements', () => {
+  it('are told whole, in both protocols, whatever they weigh', async () => {
+    const running = await proxyBefore(server, { maxFingerprints: 5000 });
+    const busy = await connectAs(running);
+    for (let n = 1; n <= 2003; n += 1)
+      await busy.query(
+        `select 1 as shape_${n}, 'x' as ${'some_text_'.repeat(5)} from pg_class where oid = 1`,
+      );
+    const monitor = await enterConsole(running);
+    for (let round = 1; round <= 3; round += 1) {
+      const { rows } = await monitor.query('select * from netflow_statements');
+      assert.equal(rows.length, running.proxy.report().statements.length);
+      const sum = 'select sum(calls)::int8 as calls from netflow_statements where calls >= $1';
+      assert.deepEqual(await rowsOf(monitor, sum, [1]), [{ calls: '2003' }]);
+    }
+    assert.equal((await rowsOf(monitor, 'show statements')).length, running.proxy.report().statements.length);
+    const [{ bytes } = {}] = await rowsOf(
+      monitor,
+      "select length(current_setting('pgnetflow.statements')) as bytes",
+    );
+    assert.ok(Number(bytes) > 1024 * 1024, 'more than one message may have');
+  });
+});
+
 describe('a snapshot', () => {
   it('is of the moment outside of a transaction, and stays the same within one', async () => {
     const running = await proxyBefore(server);
