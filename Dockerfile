@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 # that is needed here has an install script.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/clean.js scripts/
+COPY scripts/clean.js scripts/page.js scripts/
 COPY src src
 RUN npm run build
 

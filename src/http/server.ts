@@ -5,10 +5,13 @@ import type { Logger } from 'pino';
 import type { Collector } from '../collector/collector.ts';
 import type { TlsContext } from '../relay/tls_context.ts';
 import { Access } from './access.ts';
+import { type Asset, pageAssets } from './assets.ts';
 import { EventLoopLag } from './event_loop.ts';
+import { EventStreams } from './event_streams.ts';
 import { CONTENT_TYPES, exposition, type Format } from './exposition.ts';
 import { FiguresReader } from './figures_reader.ts';
 import { Metrics } from './metrics.ts';
+import { pageFigures } from './page_figures.ts';
 import { Readiness, type Upstream } from './readiness.ts';
 
 /** Connections at a time; further ones are closed at once, for each takes an open file from a session. */
@@ -47,7 +50,7 @@ const SECURITY_HEADERS = {
 } as const;
 
 /**
- * Metrics and health over HTTP. It only reads: every method but GET and HEAD is refused.
+ * Metrics, health and the page over HTTP. It only reads: every method but GET and HEAD is refused.
  *
  * Figures are read once a second at most, and each text is made once for all who ask for it meanwhile.
  */
@@ -57,6 +60,8 @@ export class HttpServer {
   readonly #figures: FiguresReader;
   readonly #metrics: Metrics;
   readonly #readiness: Readiness;
+  readonly #streams = new EventStreams(() => this.#pageFigures());
+  readonly #assets: ReadonlyMap<string, Asset> = pageAssets();
   readonly #lag = new EventLoopLag();
   readonly #http: http.Server;
   readonly #front: net.Server;
@@ -76,6 +81,8 @@ export class HttpServer {
       ['/metrics', (request, response) => this.#scrape(request, response)],
       ['/healthz', (_, response) => answer(response, 200, 'text/plain; charset=utf-8', 'ok\n')],
       ['/readyz', (_, response) => this.#ready(response)],
+      ['/api/figures', async (_, response) => answer(response, 200, JSON_TYPE, await this.#pageFigures())],
+      ['/api/events', (request, response) => this.#listen(request, response)],
     ]);
     this.#http = http.createServer(
       {
@@ -112,6 +119,11 @@ export class HttpServer {
     return formatUrl({ ...this.#options, port });
   }
 
+  /** Pages that listen. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   /** `/readyz` says no from here on: no new clients should be sent here. */
   drain(): void {
     this.#isDraining = true;
@@ -119,6 +131,7 @@ export class HttpServer {
 
   stop(): void {
     this.#lag.stop();
+    this.#streams.stop();
     this.#front.close();
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -176,9 +189,14 @@ export class HttpServer {
       return;
     }
     const url = new URL(target, 'http://localhost');
+    const asset = this.#assets.get(url.pathname);
+    if (asset !== undefined) {
+      sendAsset(request, response, asset);
+      return;
+    }
     const handler = this.#routes.get(url.pathname);
     if (handler === undefined)
-      refuse(response, 404, `there is nothing here; there are ${[...this.#routes.keys()].join(', ')}`);
+      refuse(response, 404, `there is nothing here; there are / and ${[...this.#routes.keys()].join(', ')}`);
     else await handler(request, response);
   }
 
@@ -196,6 +214,16 @@ export class HttpServer {
     const states = await this.#readiness.states();
     const isReady = !this.#isDraining && states.every(({ ready }) => ready);
     answer(response, isReady ? 200 : 503, JSON_TYPE, JSON.stringify(states));
+  }
+
+  #listen(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method === 'HEAD') answer(response, 200, EVENTS_TYPE, '');
+    else if (!this.#streams.add(response)) refuse(response, 503, 'too many pages are open');
+  }
+
+  async #pageFigures(): Promise<string> {
+    const report = await this.#figures.read();
+    return this.#textOf('page', report, () => JSON.stringify(pageFigures(report)));
   }
 
   #textOf(kind: string, of: unknown, make: () => string): string {
@@ -219,6 +247,8 @@ export class HttpServer {
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+const EVENTS_TYPE = 'text/event-stream; charset=utf-8';
+
 /** OpenMetrics unless only plain text is asked for, as a browser and old scrapers do. */
 function formatFor(accept: string): Format {
   if (accept.includes('application/openmetrics-text')) return 'openmetrics';
@@ -239,6 +269,13 @@ function refuse(
 ): void {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   answer(response, status, 'text/plain; charset=utf-8', `${message}\n`);
+}
+
+function sendAsset(request: IncomingMessage, response: ServerResponse, { type, body, tag }: Asset): void {
+  response.setHeader('cache-control', 'no-cache');
+  response.setHeader('etag', tag);
+  if (request.headers['if-none-match'] === tag) response.writeHead(304).end();
+  else answer(response, 200, type, body);
 }
 
 function formatUrl({ host, port, tls }: Pick<HttpOptions, 'host' | 'port' | 'tls'>): string {

@@ -105,7 +105,7 @@ const PROCESS_SETTINGS = {
     placeholder: 'ADDRESS',
     unit: 'address',
     describe:
-      `Where to answer HTTP: /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
+      `Where to answer HTTP: / is a live page for browsers, /metrics for Prometheus, /healthz, /readyz. host:port, :port (on 127.0.0.1) or host (port ${HTTP_PORT}); ` +
       'https when a listener has a certificate. Beyond this host only with --http-token',
     default: null,
     parse: parseHttpAddress,
