@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { QueryTexts } from '../account/query_texts.ts';
 import { statementBlock } from '../report/flow_lines.ts';
-import { sessionIdentity, statementRecord } from '../report/session_record.ts';
+import { type StatementLine, statementLine } from '../report/statement_line.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
 import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
@@ -21,12 +21,12 @@ export class LiveOutput {
 
   /** Prints a statement whose figures are final. */
   write(session: Session, statement: Statement): void {
-    this.writer.write(
-      statementBlock(
-        sessionIdentity(session),
-        statementRecord(statement, session.wire.server, this.#clock, this.#texts),
-      ),
-    );
+    this.enter(statementLine(session, statement, this.#clock, this.#texts));
+  }
+
+  /** As {@link write}, of a session in another thread. */
+  enter(line: StatementLine): void {
+    this.writer.write(statementBlock(line, line));
   }
 
   close(): Promise<void> {

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { QueryTexts } from '../account/query_texts.ts';
-import type { SessionIdentity, StatementRecord } from '../report/model.ts';
-import { sessionIdentity, statementRecord } from '../report/session_record.ts';
+import { type StatementLine, statementLine } from '../report/statement_line.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
 import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
@@ -9,11 +8,8 @@ import { type AppendSink, openAppendSink } from './append_sink.ts';
 import { LineWriter } from './line_writer.ts';
 import type { Sink } from './sink.ts';
 
-/** A line of the statement log: the statement as in the report, and whose it is. */
-export interface StatementLogRecord extends SessionIdentity, StatementRecord {
-  /** The session's id. */
-  session: number;
-}
+/** A line of the statement log. */
+export type StatementLogRecord = StatementLine;
 
 /** One JSON line per finished statement, written in the background; see {@link LineWriter} for what is dropped. */
 export class StatementLog {
@@ -45,12 +41,12 @@ export class StatementLog {
 
   /** Enters a statement whose figures are final. */
   write(session: Session, statement: Statement): void {
-    const record: StatementLogRecord = {
-      session: session.id,
-      ...sessionIdentity(session),
-      ...statementRecord(statement, session.wire.server, this.#clock, this.#texts),
-    };
-    this.writer.write(`${JSON.stringify(record)}\n`);
+    this.enter(statementLine(session, statement, this.#clock, this.#texts));
+  }
+
+  /** As {@link write}, of a session in another thread. */
+  enter(line: StatementLine): void {
+    this.writer.write(`${JSON.stringify(line)}\n`);
   }
 
   /** Opens the file anew before the next line: call it when the file was moved away. */

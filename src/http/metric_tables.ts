@@ -154,6 +154,14 @@ export const PROXY_METRICS: readonly ProxyMetric[] = [
     samples: ({ refused }) => Object.entries(refused).map(([what, value]) => ({ labels: { what }, value })),
   },
   {
+    name: 'pgnetflow_lost_threads',
+    type: 'counter',
+    unit: null,
+    labels: [],
+    help: 'Relay threads that ended before pgnetflow did. Anything but 0 is a defect of pgnetflow: please report it.',
+    samples: ({ lost_threads }) => [{ value: lost_threads.length }],
+  },
+  {
     name: 'pgnetflow_kernel_sessions',
     type: 'gauge',
     unit: null,

@@ -127,7 +127,7 @@ export function processFamilies(process: ProcessFigures): Family[] {
       name: 'pgnetflow_event_loop_lag_seconds',
       type: 'histogram',
       unit: 'seconds',
-      help: 'How late the main thread comes to what is due, looked at ten times a second. Sessions wait as long.',
+      help: 'How late the main thread comes to what is due, looked at ten times a second. Sessions that it serves wait as long.',
       samples: [process.lag],
     },
     {

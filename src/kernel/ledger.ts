@@ -122,6 +122,11 @@ export class KernelLedger implements RecordSink {
     return false;
   }
 
+  /** Ends of all sockets. */
+  keys(): Iterable<string> {
+    return this.#byEnds.keys();
+  }
+
   /** Forgets closed sockets with ends that are not wanted. */
   prune(wanted: (key: string) => boolean): void {
     for (const [key, lives] of this.#byEnds) {

@@ -10,7 +10,7 @@ import { type SessionEnds, socketsOf } from './match.ts';
 export interface ProbeSocketOptions {
   readonly path: string;
   /** The sessions of which something may still be reported. */
-  readonly sessions: () => Iterable<SessionEnds>;
+  readonly sessions: () => Promise<Iterable<SessionEnds>>;
   readonly log: Logger;
   /** How long a report waits for the helper. */
   readonly patienceMs?: number;
@@ -32,6 +32,7 @@ export class ProbeSocket {
   #listener: Listener | null = null;
   #helper: HelperConnection | null = null;
   #pruneAt = FEW_SOCKETS;
+  #isPruning = false;
   /** Told after each chunk of records, and when a helper has gone. */
   readonly #waiting = new Set<() => void>();
 
@@ -93,7 +94,7 @@ export class ProbeSocket {
     }
     const events: HelperEvents = {
       read: () => {
-        this.#prune();
+        void this.#prune();
         this.#wake();
       },
       gone: (problem) => {
@@ -109,11 +110,22 @@ export class ProbeSocket {
   }
 
   /** Forgets sockets of no session, as soon as there are twice as many as were left the last time. */
-  #prune(): void {
-    if (this.ledger.sockets < this.#pruneAt) return;
-    const wanted = socketsOf(this.#options.sessions());
-    this.ledger.prune((key) => wanted.has(key));
-    this.#pruneAt = Math.max(FEW_SOCKETS, 2 * this.ledger.sockets);
+  async #prune(): Promise<void> {
+    if (this.#isPruning || this.ledger.sockets < this.#pruneAt) return;
+    this.#isPruning = true;
+    try {
+      // What comes while the sessions are asked for may be of one that is not among them yet.
+      const old = new Set(this.ledger.keys());
+      const wanted = socketsOf(await this.#options.sessions());
+      if (this.#pruneAt === Infinity) return;
+      this.ledger.prune((key) => wanted.has(key) || !old.has(key));
+      this.#pruneAt = Math.max(FEW_SOCKETS, 2 * this.ledger.sockets);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn(`the sockets of which sessions are kept could not be found out: ${reason}`);
+    } finally {
+      this.#isPruning = false;
+    }
   }
 
   #wake(): void {

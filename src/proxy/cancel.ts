@@ -1,3 +1,4 @@
+import { now } from '../clock.ts';
 import { dial, type DialError } from '../relay/dial.ts';
 import type { Leg } from '../relay/leg.ts';
 import { noTraffic } from '../session/leg_totals.ts';
@@ -28,7 +29,7 @@ export function forwardCancel(
     giveUp();
     server?.destroy();
     cancel.error = error;
-    if (error === null) cancel.deliveredAt = performance.now();
+    if (error === null) cancel.deliveredAt = now();
     connection.leg.close();
     onDone();
   };

@@ -1,3 +1,4 @@
+import { now } from '../clock.ts';
 import type { Leg, LegListener } from '../relay/leg.ts';
 import { formatAddress } from '../relay/address.ts';
 import { Console } from '../console/console.ts';
@@ -233,7 +234,7 @@ export class Connection {
       this.#openConsole(message, rest, { ...consoleOptions, database });
       return;
     }
-    session.start(message, reads, rest, performance.now());
+    session.start(message, reads, rest, now());
     this.#tap?.startup(message.packet);
     if (rest.length > 0) this.#tap?.fromClient(rest, 0, rest.length);
     this.#dial(
@@ -264,7 +265,7 @@ export class Connection {
   /** The client is to speak TLS with the server itself. */
   #passThrough(first: Buffer): void {
     this.#stopStartupTimer();
-    this.session.startPassthrough(first, performance.now());
+    this.session.startPassthrough(first, now());
     this.#dial(first, null);
   }
 
@@ -353,7 +354,7 @@ export class Connection {
       : this.#console?.hasTerminated === true
         ? 'terminate'
         : endReason(session, end);
-    session.end(reason, performance.now(), session.endDetail ?? endDetail(session, end));
+    session.end(reason, now(), session.endDetail ?? endDetail(session, end));
     this.#owner.ended(this);
   }
 
@@ -369,7 +370,7 @@ export class Connection {
     bookOwn(session);
     if (this.#negotiation.encryption === 'handshake' && error !== null)
       session.endDetail ??= `TLS handshake with the client failed: ${describeTlsError(error)}`;
-    session.end('refused', performance.now(), session.endDetail ?? error?.message ?? null);
+    session.end('refused', now(), session.endDetail ?? error?.message ?? null);
     this.#owner.ended(this);
   }
 }

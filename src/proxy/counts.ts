@@ -16,6 +16,8 @@ const COUNTED = [
   'archived',
   /** Statements that are kept. */
   'statements',
+  /** Lines that the main thread has not taken yet. */
+  'lines',
 ] as const;
 type Counted = (typeof COUNTED)[number];
 

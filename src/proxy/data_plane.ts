@@ -203,6 +203,11 @@ export class DataPlane implements SessionObserver, ConnectionOwner {
     }
   }
 
+  /** The program has failed: ends the sessions without touching their connections. */
+  abort(detail: string): void {
+    for (const { session } of this.#connections) session.end('aborted', this.#clock.now(), detail);
+  }
+
   /** Breaks all connections. */
   close(): void {
     for (const connection of this.#connections) connection.stop();

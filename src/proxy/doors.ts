@@ -44,12 +44,14 @@ export class Doors {
 
   /**
    * @param common what connections are told besides what their listener tells
+   * @param onListening called for each address before any connection of it can have been taken
    * @throws {ListenError} when an address cannot be listened on; nothing is left open then
    */
   async open(
     common: Omit<ConnectionOptions, keyof ListenerOptions>,
     onConnection: (socket: net.Socket, door: Door) => void,
     onAcceptError: (error: Error) => void,
+    onListening: (listener: Listener, door: Door, pair: number) => void = () => undefined,
   ): Promise<void> {
     try {
       for (const [at, pair] of this.#pairs.entries()) {
@@ -60,6 +62,7 @@ export class Doors {
           const listener = await listen(address, (socket) => onConnection(socket, door), onAcceptError);
           entrance.listener = formatAddress(listener.address);
           this.#listeners[at]!.push(listener);
+          onListening(listener, door, at);
         }
       }
     } catch (error) {

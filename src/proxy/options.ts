@@ -138,3 +138,9 @@ export type ListenerStart = Pick<ListenerOptions, 'listen' | 'upstream'> & Parti
 export type ProxyStart = Pick<ProxyOptions, 'log'> &
   Partial<ProxyOptions> &
   (ListenerStart | { readonly listeners: readonly ListenerStart[] });
+
+/** The listeners of a start, with what was not told about them. */
+export function listenersOf(start: ProxyStart): ListenerOptions[] {
+  const listeners = 'listeners' in start ? start.listeners : [start];
+  return listeners.map((listener) => ({ ...LISTENER_DEFAULTS, ...listener }));
+}

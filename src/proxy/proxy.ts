@@ -13,8 +13,8 @@ import { Counts } from './counts.ts';
 import { DataPlane } from './data_plane.ts';
 import { Doors } from './doors.ts';
 import {
-  LISTENER_DEFAULTS,
   type ListenerOptions,
+  listenersOf,
   PROXY_DEFAULTS,
   type ProxyOptions,
   type ProxyStart,
@@ -26,11 +26,7 @@ import {
  * @throws {ListenError} when an address cannot be listened on; nothing is left open then
  */
 export async function startProxy(start: ProxyStart): Promise<Proxy> {
-  const listeners = 'listeners' in start ? start.listeners : [start];
-  const proxy = new Proxy(
-    { ...PROXY_DEFAULTS, ...start },
-    listeners.map((listener) => ({ ...LISTENER_DEFAULTS, ...listener })),
-  );
+  const proxy = new Proxy({ ...PROXY_DEFAULTS, ...start }, listenersOf(start));
   await proxy.listen();
   return proxy;
 }
@@ -109,6 +105,11 @@ export class Proxy implements FiguresSource {
   /** The books as they stand, put together between the bytes that pass. */
   figures(extent: ReportExtent): Promise<ReportRecord> {
     return inSlices(this.#report(extent));
+  }
+
+  /** Contexts are taken from the options as connections need them. */
+  renewTls(): void {
+    // Whoever read them anew has exchanged them there.
   }
 
   /**

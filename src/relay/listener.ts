@@ -1,7 +1,8 @@
 import net from 'node:net';
-import { existsSync, lstatSync, rmSync, statSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Address, formatAddress } from './address.ts';
+import type { Descriptors } from './descriptor.ts';
 import { SERVER_OPTIONS } from './read_buffer.ts';
 
 /** It could not listen. `code` is the system's (EADDRINUSE, EACCES, …). */
@@ -46,6 +47,11 @@ export interface Listener {
   readonly address: Address;
   /** Accepts no more; connections go on. */
   close(): void;
+  /**
+   * Gives the listening socket away: this thread accepts nothing any more, and whoever listens on the descriptor does. Call it
+   * before anything can have been accepted: as soon as there is a listener.
+   */
+  release(descriptors: Descriptors): number;
 }
 
 /**
@@ -86,7 +92,46 @@ export async function listen(
     close: () => {
       server.close();
     },
+    release: (descriptors) => {
+      const descriptor = descriptors.duplicate(descriptorOf(server));
+      if ('path' in address) closeKeepingPath(server, address.path);
+      else server.close();
+      return descriptor;
+    },
   };
+}
+
+/** Listens on a socket that {@link Listener.release} has given away, or a duplicate of it. */
+export async function listenOn(
+  descriptor: number,
+  onConnection: (socket: net.Socket) => void,
+  onAcceptError: (error: Error) => void,
+): Promise<{ close(): void }> {
+  const server = net.createServer(SERVER_OPTIONS, onConnection);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ fd: descriptor }, resolve);
+  });
+  server.on('error', onAcceptError);
+  return server;
+}
+
+/** What the system calls the socket of a server. */
+function descriptorOf(server: net.Server): number {
+  const handle: unknown = Reflect.get(server, '_handle');
+  const descriptor: unknown =
+    typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
+  if (typeof descriptor === 'number' && descriptor >= 0) return descriptor;
+  throw new Error('this version of Node does not tell the descriptor of a listening socket');
+}
+
+/** Node removes the path of a Unix-domain socket when it closes it; under a second name it stays. */
+function closeKeepingPath(server: net.Server, file: string): void {
+  const second = `${file}.${process.pid}`;
+  rmSync(second, { force: true });
+  linkSync(file, second);
+  server.close();
+  renameSync(second, file);
 }
 
 function listenOptions(address: Address, access: 'everyone' | 'owner'): net.ListenOptions {

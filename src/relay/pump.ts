@@ -1,8 +1,8 @@
+import { now } from '../clock.ts';
 // As a global it would be looked up, through a getter, with each read.
-import { performance } from 'node:perf_hooks';
 import type { Leg } from './leg.ts';
 
-/** The books of one direction, as the pump keeps them informed. Times are those of `performance.now()`. */
+/** The books of one direction, as the pump keeps them informed. Times are those of the process's clock. */
 export interface DirectionBooks {
   /**
    * One read of `buffer[0, bytes)`. It has been written already, or could not be: who waits for it need not wait for
@@ -60,25 +60,25 @@ export class Pump {
 
   /** Passes on one read. @returns false to stop reading: the chunk is still in use */
   pass(buffer: Buffer, bytes: number): boolean {
-    const now = performance.now();
+    const at = now();
     const outcome = this.#write(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
     if (outcome === Outcome.Lost) {
-      this.#lose(this.#books.lost(buffer, bytes, now));
+      this.#lose(this.#books.lost(buffer, bytes, at));
       return true;
     }
-    const writtenAt = performance.now();
-    this.#books.read(buffer, bytes, now);
+    const writtenAt = now();
+    this.#books.read(buffer, bytes, at);
     return this.#bookWrite(bytes, outcome, writtenAt);
   }
 
   /** Writes what has been booked already. @returns false to stop reading: the chunk is still in use */
   forward(chunk: Buffer): boolean {
-    return this.#bookWrite(chunk.length, this.#write(chunk), performance.now());
+    return this.#bookWrite(chunk.length, this.#write(chunk), now());
   }
 
   /** The other side is gone: ends a stall that nothing else will end. */
   stop(): void {
-    this.#books.stallEnded(performance.now());
+    this.#books.stallEnded(now());
   }
 
   #write(chunk: Buffer): Outcome {
@@ -114,15 +114,15 @@ export class Pump {
 
   readonly #onFull = (): void => {
     if (this.#isWriting) this.#isFull = true;
-    else this.#books.stallBegan(performance.now());
+    else this.#books.stallBegan(now());
   };
 
   readonly #onTaken = (): void => {
-    const now = performance.now();
-    this.#books.stallEnded(now);
+    const at = now();
+    this.#books.stallEnded(at);
     this.#waiting = 0;
     this.#books.undelivered(this.#lost);
-    this.#books.handedOn(now);
+    this.#books.handedOn(at);
     this.#from.resume();
   };
 }

@@ -7,7 +7,12 @@ export const ALPN_PROTOCOL = 'postgresql';
 /** Holds a context that may be exchanged for a newer one while the proxy runs. */
 export interface TlsContext {
   readonly current: SecureContext;
+  /** What it was made of, for threads that must make one of their own. */
+  readonly files?: TlsFileContents;
 }
+
+/** PEM. */
+export type TlsFileContents = Readonly<Partial<Record<'cert' | 'key' | 'ca', Uint8Array>>>;
 
 /**
  * A context for either leg.

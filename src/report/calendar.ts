@@ -1,3 +1,4 @@
+import { CLOCK_ORIGIN, now } from '../clock.ts';
 /** Clocks to read, in milliseconds. */
 export interface Clocks {
   /** Never set, and never goes back. */
@@ -55,6 +56,6 @@ export class Calendar {
 
 /** The calendar of this process. */
 export const processCalendar = new Calendar(
-  { steady: () => performance.now(), system: () => Date.now() },
-  performance.timeOrigin,
+  { steady: now, system: () => Date.now() },
+  CLOCK_ORIGIN.timeOrigin,
 );

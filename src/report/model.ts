@@ -503,6 +503,16 @@ export interface SessionSumRecord {
   };
 }
 
+/** A relay thread that ended before pgnetflow did, or did not answer when it stopped. */
+export interface LostThreadRecord {
+  /** From 1. */
+  thread: number;
+  at: string;
+  reason: string;
+  /** What the report has of its figures: all, those that it told last, or none. */
+  figures: 'complete' | 'last_known' | 'none';
+}
+
 export interface ReportRecord {
   schema: typeof REPORT_SCHEMA;
   version: string;
@@ -516,6 +526,8 @@ export interface ReportRecord {
   cancels: CancelRecord[];
   /** Turned away because a limit was reached; the connections are in no other figure. */
   refused: { connections: number; cancels: number };
+  /** Their sessions were lost with them. */
+  lost_threads: LostThreadRecord[];
   /** The certificate of the kernel's count; null when nobody counted. */
   kernel: KernelCertificateRecord | null;
   /** Sessions that were not kept, added up; `unbalanced` counts those whose books did not balance. */

@@ -2,7 +2,7 @@ import type { QueryTexts } from '../account/query_texts.ts';
 import { type Figures, type FigureSources, type ReportExtent, takeFigures, WHOLE } from './figures.ts';
 import { fingerprintRecords, mergedTotals } from './fingerprint_record.ts';
 import { addedFlows, SumsByName } from './session_sums.ts';
-import { REPORT_SCHEMA, type ReportRecord } from './model.ts';
+import { type LostThreadRecord, REPORT_SCHEMA, type ReportRecord } from './model.ts';
 import type { SteadyClock } from './steady_clock.ts';
 import { atOnce, type Steps } from './steps.ts';
 
@@ -17,6 +17,8 @@ export interface Heading {
   readonly maxFingerprints: number;
   /** Whether their calls are counted in buckets, too. */
   readonly histograms?: boolean;
+  /** None unless given. */
+  readonly lostThreads?: readonly LostThreadRecord[];
 }
 
 /** What a report is made of where there is one relay thread. */
@@ -67,6 +69,7 @@ export function* mergedReport(heading: Heading, threads: readonly Figures[]): St
       connections: sum(threads, ({ refused }) => refused.connections),
       cancels: sum(threads, ({ refused }) => refused.cancels),
     },
+    lost_threads: [...(heading.lostThreads ?? [])],
     kernel: null,
     dropped,
   };
@@ -76,7 +79,10 @@ function sum(threads: readonly Figures[], of: (figures: Figures) => number): num
   return threads.reduce((total, figures) => total + of(figures), 0);
 }
 
-function addedDropped(a: ReportRecord['dropped'], b: ReportRecord['dropped']): ReportRecord['dropped'] {
+export function addedDropped(
+  a: ReportRecord['dropped'],
+  b: ReportRecord['dropped'],
+): ReportRecord['dropped'] {
   return {
     sessions: a.sessions + b.sessions,
     unbalanced: a.unbalanced + b.unbalanced,

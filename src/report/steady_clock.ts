@@ -1,3 +1,4 @@
+import { now } from '../clock.ts';
 import { type Calendar, processCalendar } from './calendar.ts';
 
 /** How often the system's clock is looked at. */
@@ -16,7 +17,7 @@ export class SteadyClock {
 
   /** Milliseconds since some fixed moment, with microsecond resolution. */
   now(): number {
-    return performance.now();
+    return now();
   }
 
   /** ISO 8601 timestamp, UTC, of a reading of {@link now}. */

@@ -5,6 +5,7 @@ import type {
   CancelRecord,
   FingerprintRecord,
   FlowRecord,
+  LostThreadRecord,
   ReportRecord,
   SessionRecord,
   TlsRecord,
@@ -249,7 +250,13 @@ function remarks(session: SessionRecord, withListener: boolean): string[] {
   return found;
 }
 
-function totalLines({ totals, dropped, sessions, cancels, refused }: ReportRecord): string[] {
+const KNOWN_OF_LOST: Readonly<Record<LostThreadRecord['figures'], string>> = {
+  complete: 'its figures are complete',
+  last_known: 'its figures are those that it told last',
+  none: 'its figures are lost',
+};
+
+function totalLines({ totals, dropped, sessions, cancels, refused, lost_threads }: ReportRecord): string[] {
   const unbalanced = dropped.unbalanced + sessions.filter(({ balanced }) => !balanced).length;
   const found = [
     `total R: ${flowFigures(totals.R)}`,
@@ -266,6 +273,9 @@ function totalLines({ totals, dropped, sessions, cancels, refused }: ReportRecor
     found.push(
       `refused, for a limit was reached: ${refused.connections} connections, ${refused.cancels} cancel requests`,
     );
+  }
+  for (const { thread, at, reason, figures } of lost_threads) {
+    found.push(`lost: relay thread ${thread} at ${at}, ${reason}; ${KNOWN_OF_LOST[figures]}`);
   }
   if (dropped.sessions > 0) {
     found.push(

@@ -5,6 +5,8 @@ import { LiveOutput } from '../export/live.ts';
 import type { Sink } from '../export/sink.ts';
 import { StatementLog } from '../export/statement_log.ts';
 import type { Tap } from '../proxy/options.ts';
+import type { OutputLines } from '../proxy/threads/relay_threads.ts';
+import type { StatementLine } from '../report/statement_line.ts';
 import type { Session } from '../session/session.ts';
 import type { Statement } from '../session/statement.ts';
 import type { ProxySettings } from '../settings/proxy_settings.ts';
@@ -59,6 +61,19 @@ export class Outputs {
     return (session, statement) => {
       this.#statementLog?.write(session, statement);
       this.#live?.write(session, statement);
+    };
+  }
+
+  /** What takes lines of sessions in other threads; null of what nobody wants. */
+  get lines(): OutputLines {
+    const [statementLog, live, trace] = [this.#statementLog, this.#live, this.#trace];
+    const statement = (line: StatementLine): void => {
+      statementLog?.enter(line);
+      live?.enter(line);
+    };
+    return {
+      statement: statementLog === null && live === null ? null : statement,
+      trace: trace === null ? null : (line) => trace.enter(line),
     };
   }
 

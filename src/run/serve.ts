@@ -9,7 +9,6 @@ import {
   PROXY_DEFAULTS,
   type ProxyOptions,
 } from '../proxy/options.ts';
-import { type Proxy, startProxy } from '../proxy/proxy.ts';
 import { escapeLine } from '../report/escape.ts';
 import { WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
@@ -22,6 +21,7 @@ import { createLogger } from './logger.ts';
 import { Outputs } from './outputs.ts';
 import { checkReportFile, writeReport } from './report_output.ts';
 import { openFilesLimit, roomWithin } from './open_files.ts';
+import { type RunningProxy, startWorkers } from './running_proxy.ts';
 import { Signals } from './signals.ts';
 import { TlsFiles } from './tls_files.ts';
 import type { Witness } from './witness.ts';
@@ -61,16 +61,18 @@ async function run(
   const hasTerminal = isatty(0) || isatty(2);
   await checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
+  const starts = (): ListenerStart[] => listeners.map(({ settings: one, tls }) => listenerOptions(one, tls));
   const stdout = stdoutSink();
   const outputs = await Outputs.open(settings, stdout, log);
-  let proxy: Proxy;
+  let proxy: RunningProxy;
   let witness: Witness | null;
   let http: HttpServer | null = null;
   try {
-    proxy = await startProxy({
-      ...proxyOptions(settings, outputs, diagnoser, log),
-      listeners: listeners.map(({ settings: one, tls }) => listenerOptions(one, tls)),
-    });
+    proxy = await startWorkers(
+      { ...proxyOptions(settings, outputs, diagnoser, log), listeners: starts() },
+      settings.workers,
+      outputs.lines,
+    );
     http = await openHttp(settings, listeners, proxy, log);
     witness = await openWitness(settings['probe-socket'], proxy, log);
   } catch (error) {
@@ -106,6 +108,7 @@ async function run(
         ? () => {
             outputs.reopen();
             for (const { tls } of listeners) tls.reload(log);
+            proxy.renewTls(starts());
           }
         : hasTerminal
           ? null
@@ -131,7 +134,7 @@ async function run(
     isDraining = false;
   }
   http?.stop();
-  const last = proxy.stop();
+  const last = await proxy.stop();
   const diagnosed = diagnoser.close();
   // First of all, whatever becomes of the other outputs; on standard output behind what waits for it.
   const reported = dumps.next(async () => {
@@ -159,7 +162,12 @@ async function run(
 }
 
 /** Lets sessions come to the end of their transactions, for so long, or until it is given up. */
-async function drain(proxy: Proxy, drainMs: number, until: AbortController, log: Logger): Promise<void> {
+async function drain(
+  proxy: RunningProxy,
+  drainMs: number,
+  until: AbortController,
+  log: Logger,
+): Promise<void> {
   const began = performance.now();
   log.info(`draining: ${proxy.openSessions} sessions, for ${drainMs / 1000} s at most (--drain-timeout)`);
   const timer = setTimeout(() => until.abort(), drainMs);
@@ -187,14 +195,14 @@ function fail(problem: string): never {
   process.exit(1);
 }
 
-async function openWitness(path: string | null, proxy: Proxy, log: Logger): Promise<Witness | null> {
+async function openWitness(path: string | null, proxy: RunningProxy, log: Logger): Promise<Witness | null> {
   if (path === null) return null;
   try {
     // Only here: no other proxy needs what this brings in.
     const { Witness: Kernel } = await import('./witness.ts');
     return await Kernel.open(path, proxy, log);
   } catch (error) {
-    proxy.stop();
+    await proxy.stop();
     throw error;
   }
 }
@@ -202,7 +210,7 @@ async function openWitness(path: string | null, proxy: Proxy, log: Logger): Prom
 async function openHttp(
   settings: ProxySettings,
   listeners: readonly { readonly settings: ListenerSettings; readonly tls: TlsFiles }[],
-  proxy: Proxy,
+  proxy: RunningProxy,
   log: Logger,
 ): Promise<HttpServer | null> {
   const { http: address, 'http-token': token, 'metrics-statements': metricsStatements } = settings;
@@ -220,7 +228,7 @@ async function openHttp(
       log,
     });
   } catch (error) {
-    proxy.stop();
+    await proxy.stop();
     throw error;
   }
 }

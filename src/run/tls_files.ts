@@ -1,6 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { SecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { ClientTls } from '../relay/client_tls.ts';
 import { describeTlsError, type TlsContext, tlsContext } from '../relay/tls_context.ts';
@@ -77,11 +76,11 @@ export class TlsFiles {
     };
   }
 
-  #context(settings: ListenerSettings, flags: FileFlags): { current: SecureContext } {
-    const context = { current: readContext(settings, flags) };
+  #context(settings: ListenerSettings, flags: FileFlags): TlsContext {
+    const context = { ...readContext(settings, flags) };
     if ([flags.cert, flags.ca].some((flag) => settings[flag] !== null)) {
       this.#reloads.push(() => {
-        context.current = readContext(settings, flags);
+        Object.assign(context, readContext(settings, flags));
       });
     }
     return context;
@@ -89,16 +88,17 @@ export class TlsFiles {
 }
 
 /** @throws {UsageError} naming the flag and the file */
-function readContext(settings: ListenerSettings, flags: FileFlags): SecureContext {
+function readContext(settings: ListenerSettings, flags: FileFlags): TlsContext {
   const cert = checked(settings, flags.cert, (pem) => new X509Certificate(pem), 'a PEM certificate');
   const key = checked(settings, flags.key, (pem) => createPrivateKey(pem), 'a PEM private key');
   const ca = checked(settings, flags.ca, (pem) => new X509Certificate(pem), 'a PEM certificate');
   try {
-    return tlsContext({
+    const files = {
       ...(cert !== null && { cert }),
       ...(key !== null && { key }),
       ...(ca !== null && { ca }),
-    });
+    };
+    return { current: tlsContext(files), files };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const { entry } = settings;

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import type { LineWriter } from '../export/line_writer.ts';
 import { TraceFile } from '../export/trace_file.ts';
 import type { Tap } from '../proxy/options.ts';
+import { traceTap } from '../proxy/trace_tap.ts';
 import type { Session } from '../session/session.ts';
-import { Tracer } from '../wire/trace/tracer.ts';
 import { unwritable } from './output_file.ts';
 
 /** A trace of all sessions in one file. */
@@ -24,11 +24,12 @@ export class Trace {
   }
 
   tap(session: Session): Tap {
-    return new Tracer({
-      sessionId: session.id,
-      timestamp: () => new Date().toISOString(),
-      write: (line) => this.#file.write(line),
-    });
+    return traceTap(session, (line) => this.#file.write(line));
+  }
+
+  /** A line of a session in another thread. */
+  enter(line: string): void {
+    this.#file.write(line);
   }
 
   get writer(): LineWriter {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { SessionEnds } from '../kernel/match.ts';
 import { ProbeSocket } from '../kernel/probe_socket.ts';
 import { reconcile } from '../kernel/reconcile.ts';
-import type { Proxy } from '../proxy/proxy.ts';
+import type { RunningProxy } from './running_proxy.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { describeError } from './describe_error.ts';
 
@@ -15,9 +15,10 @@ export class Witness {
   }
 
   /** @throws {Error} when the socket cannot be listened on */
-  static async open(path: string, proxy: Proxy, log: Logger): Promise<Witness> {
-    const sessions = function* (): Generator<SessionEnds> {
-      for (const { wire } of proxy.sessions()) yield { client: wire.client.ends, server: wire.server.ends };
+  static async open(path: string, proxy: RunningProxy, log: Logger): Promise<Witness> {
+    const sessions = async (): Promise<SessionEnds[]> => {
+      const report = await proxy.collector.inquire({ maxAgeMs: 0, statements: 'open', fingerprints: false });
+      return report.sessions.map(({ wire }) => wire);
     };
     try {
       return new Witness(await ProbeSocket.open({ path, sessions, log }));

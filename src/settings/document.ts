@@ -8,6 +8,7 @@ const UNITS: Readonly<Record<Unit, string>> = {
   statements: 'statements',
   sessions: 'sessions',
   fingerprints: 'fingerprints',
+  threads: 'threads, or `auto`',
   rows: 'rows',
   rounds: 'rounds',
   sql: 'SQL',

@@ -141,6 +141,16 @@ const PROCESS_SETTINGS = {
     default: `${PROXY_DEFAULTS.diagnoseAfterMs / 1000}`,
     parse: secondsOrNever(A_DAY_S),
   }),
+  workers: setting('value', {
+    group: 'General',
+    placeholder: 'N',
+    unit: 'threads',
+    describe:
+      'Threads that relay; auto: one per core. Limits hold for all of them together. More than one need koffi, an ' +
+      'optional package',
+    default: '1',
+    parse: (text) => (text === 'auto' ? text : integer(1, 128)(text)),
+  }),
   'drain-timeout': setting('value', {
     group: 'General',
     placeholder: 'SECONDS',

@@ -25,6 +25,7 @@ export type Unit =
   | 'seconds'
   | 'statements'
   | 'sessions'
+  | 'threads'
   | 'fingerprints'
   | 'rows'
   | 'rounds'

@@ -35,10 +35,7 @@ async function lab(patienceMs = 10_000, deadlines?: HelperDeadlines): Promise<La
     path,
     patienceMs,
     ...(deadlines && { deadlines }),
-    sessions: function* () {
-      for (const { wire } of proxy.proxy.sessions())
-        yield { client: wire.client.ends, server: wire.server.ends };
-    },
+    sessions: async () => proxy.proxy.report().sessions.map(({ wire }) => wire),
     log: pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) }),
   });
   after(() => probe.close());
@@ -87,7 +84,7 @@ describe('the probe socket', () => {
     const script =
       'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))';
     spawnSync(process.execPath, ['-e', script, path]);
-    const options = { path, sessions: () => [], log: pino({ level: 'silent' }) };
+    const options = { path, sessions: async () => [], log: pino({ level: 'silent' }) };
     const probe = await ProbeSocket.open(options);
     after(() => probe.close());
     await assert.rejects(

@@ -204,6 +204,7 @@ export function report(
     statements: [],
     cancels: [],
     refused: { connections: 0, cancels: 0 },
+    lost_threads: [],
     kernel: null,
     dropped: folded,
   };

@@ -135,7 +135,7 @@ describe('ss', { skip: methodMissing('ss') }, () => {
   it('says why the proxy refuses it, in one line, and fails', async () => {
     const file = socketPath();
     const log = pino({ level: 'silent' });
-    const proxy = await ProbeSocket.open({ path: file, sessions: () => [], log });
+    const proxy = await ProbeSocket.open({ path: file, sessions: async () => [], log });
     after(() => proxy.close());
     const args = ['--method', 'ss', '--pid', String(process.pid), '--to', file];
     const first = await startProbe(...args);

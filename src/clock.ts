@@ -1,0 +1,30 @@
+import { isMainThread, workerData } from 'node:worker_threads';
+
+/** What a thread needs to know to read the clock of the main thread. Milliseconds. */
+export interface ClockOrigin {
+  /** What the machine's steady clock showed when the clock of the main thread was 0. */
+  readonly steadyAtZero: number;
+  /** Since 1970, at the same moment. */
+  readonly timeOrigin: number;
+}
+
+/** `performance.now()` counts from the start of its own thread: this is what the others need to agree with the first. */
+export const CLOCK_ORIGIN: ClockOrigin = isMainThread
+  ? { steadyAtZero: steadyMs() - performance.now(), timeOrigin: performance.timeOrigin }
+  : originOf(workerData);
+
+const OFFSET = isMainThread ? 0 : steadyMs() - performance.now() - CLOCK_ORIGIN.steadyAtZero;
+
+/** Milliseconds of a clock that never goes back, with microsecond resolution: the same in all threads of the process. */
+export function now(): number {
+  return performance.now() + OFFSET;
+}
+
+function steadyMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** A thread that was started without one has a clock of its own. */
+function originOf(data: { readonly clock?: ClockOrigin } | null): ClockOrigin {
+  return data?.clock ?? { steadyAtZero: steadyMs() - performance.now(), timeOrigin: performance.timeOrigin };
+}
