@@ -133,7 +133,7 @@ export class Proxy implements FiguresSource {
 
   *#report(extent: ReportExtent): Steps<ReportRecord> {
     const figures = yield* this.#plane.figures(extent);
-    return yield* mergedReport(this.#heading, [figures]);
+    return yield* mergedReport({ ...this.#heading, histograms: extent.histograms === true }, [figures]);
   }
 
   #stop(): ReportRecord {

@@ -195,7 +195,8 @@ export class RelayThreads implements FiguresSource {
         this.#options.log.warn(`relay thread ${thread.number} does not answer; its figures are old`);
       return figures ?? thread.known ?? noFigures();
     });
-    return await inSlices(mergedReport(this.#heading, this.#withGone(answered)));
+    const heading = { ...this.#heading, histograms: extent.histograms === true };
+    return await inSlices(mergedReport(heading, this.#withGone(answered)));
   }
 
   /** Certificates and keys were read anew; they are for connections to come. */
