@@ -30,6 +30,19 @@ class Histogram extends int32Histogram.default {
     return values;
   }
 
+  /** How many values are at most each of these bounds, ascending; in one pass, and as exact as the histogram is. */
+  countsUpTo(bounds: readonly number[]): number[] {
+    const counts: number[] = [];
+    let counted = 0;
+    for (let index = 0; index < this.countsArrayLength && counts.length < bounds.length; index += 1) {
+      const lowest = this.valueFromIndex(index);
+      while (counts.length < bounds.length && lowest > bounds[counts.length]!) counts.push(counted);
+      counted += this.getCountAtIndex(index);
+    }
+    while (counts.length < bounds.length) counts.push(counted);
+    return counts;
+  }
+
   /** Which counters are not 0, each followed by what it has counted. */
   counters(): number[] {
     const counters: number[] = [];
@@ -136,6 +149,13 @@ export class Distribution {
       this.#latest = { count: this.#count, values: histogram.valuesAtPercents(QUANTILES) };
     const [p50, p95, p99] = this.#latest.values.map((value) => Math.min(value, max));
     return { p50: p50!, p95: p95!, p99: p99!, max };
+  }
+
+  /** How many values are at most each of these bounds, ascending, within 1 % of the bound. */
+  countsUpTo(bounds: readonly number[]): number[] {
+    const histogram = this.#histogram;
+    if (histogram === null) return bounds.map((bound) => (this.#value <= bound ? this.#count : 0));
+    return histogram.countsUpTo(bounds);
   }
 
   /** Turns the equal values so far into a histogram. */

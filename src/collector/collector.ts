@@ -43,7 +43,7 @@ export class CachingCollector implements Collector {
 
   inquire({ maxAgeMs, ...extent }: Inquiry): Promise<ReportRecord> {
     const at = this.#now();
-    const key = `${extent.statements} ${extent.fingerprints}`;
+    const key = `${extent.statements} ${extent.fingerprints} ${extent.histograms === true}`;
     const latest = this.#latest.get(key);
     if (latest !== undefined && at - latest.at < maxAgeMs) return latest.report;
     const report = this.#source.figures(extent);

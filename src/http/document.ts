@@ -1,6 +1,12 @@
 import type { Description } from './exposition.ts';
 import { processFamilies } from './metrics.ts';
-import { DATABASE_METRICS, PROXY_METRICS, STATEMENT_INFO, STATEMENT_METRICS } from './metric_tables.ts';
+import {
+  DATABASE_METRICS,
+  PROXY_METRICS,
+  STATEMENT_HISTOGRAMS,
+  STATEMENT_INFO,
+  STATEMENT_METRICS,
+} from './metric_tables.ts';
 
 interface Row extends Description {
   readonly type: string;
@@ -24,6 +30,7 @@ export function metricsReference(): string {
         type: 'counter',
         labels: [...statement, ...Object.keys(labels)],
       })),
+      ...STATEMENT_HISTOGRAMS.map((metric) => ({ ...metric, type: 'histogram', labels: statement })),
       { ...STATEMENT_INFO, type: 'info', labels: ['fingerprint', 'query'] },
     ]),
     section(

@@ -16,7 +16,8 @@ export interface HistogramSample {
   readonly labels?: Readonly<Record<string, string>>;
   /** The last one is that of `le` Infinity. */
   readonly buckets: readonly Bucket[];
-  readonly sum: number;
+  /** Null: it is not known, and left out with the count. */
+  readonly sum: number | null;
 }
 
 /** What all samples of one metric have in common. */
@@ -81,6 +82,7 @@ function* sampleLines(family: Family, format: Format): Generator<string> {
         ? line
         : `${line} # ${labelSet(exemplar.labels) || '{}'} ${number(exemplar.value)}`;
     }
+    if (sum === null) continue;
     yield `${family.name}_count${labelSet(labels)} ${number(buckets.at(-1)?.count ?? 0)}`;
     yield `${family.name}_sum${labelSet(labels)} ${number(sum)}`;
   }

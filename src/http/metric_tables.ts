@@ -5,6 +5,7 @@ import type {
   ReportRecord,
   SessionSumRecord,
 } from '../report/model.ts';
+import { BUCKETS } from '../report/fingerprint_record.ts';
 import type { Description, Sample } from './exposition.ts';
 
 /** One metric about the whole proxy. */
@@ -151,6 +152,14 @@ export const PROXY_METRICS: readonly ProxyMetric[] = [
     labels: ['what'],
     help: 'Clients and cancel requests turned away because a limit was reached (--max-connections, --max-cancels).',
     samples: ({ refused }) => Object.entries(refused).map(([what, value]) => ({ labels: { what }, value })),
+  },
+  {
+    name: 'pgnetflow_lost_threads',
+    type: 'counter',
+    unit: null,
+    labels: [],
+    help: 'Relay threads that ended before pgnetflow did. Anything but 0 is a defect of pgnetflow: please report it.',
+    samples: ({ lost_threads }) => [{ value: lost_threads.length }],
   },
   {
     name: 'pgnetflow_kernel_sessions',
@@ -326,6 +335,36 @@ export const STATEMENT_METRICS: readonly StatementMetric[] = [
     unit: 'seconds',
     help: "The server had answered all it could, and waited for the client's next message within the statement.",
     value: ({ client_wait_us }) => seconds(client_wait_us),
+  },
+];
+
+/** One histogram of the calls of each exported statement. */
+export interface StatementHistogram extends Description {
+  /** In the unit of the metric. */
+  readonly bounds: readonly number[];
+  /** How many calls were at most each of them. */
+  readonly counts: (record: FingerprintRecord) => readonly number[];
+  /** Of all calls; null where that is not known. */
+  readonly sum: ((record: FingerprintRecord) => number) | null;
+}
+
+export const STATEMENT_HISTOGRAMS: readonly StatementHistogram[] = [
+  {
+    name: 'pgnetflow_statement_duration_seconds',
+    unit: 'seconds',
+    help: 'Duration of each call; bounds are met within 1 %.',
+    bounds: BUCKETS.duration_us.map(seconds),
+    counts: ({ histograms }) => histograms?.duration_us ?? BUCKETS.duration_us.map(() => 0),
+    sum: ({ total_us }) => seconds(total_us),
+  },
+  {
+    name: 'pgnetflow_statement_call_sent_bytes',
+    unit: 'bytes',
+    help: 'Protocol bytes sent by the server for each call; bounds are met within 1 %.',
+    bounds: BUCKETS.S_bytes,
+    counts: ({ histograms }) => histograms?.S_bytes ?? BUCKETS.S_bytes.map(() => 0),
+    // Those of prepares are in S.bytes, too.
+    sum: null,
   },
 ];
 

@@ -1,10 +1,11 @@
 import { querySummary } from '../account/query_summary.ts';
-import type { ReportRecord } from '../report/model.ts';
+import type { FingerprintRecord, ReportRecord } from '../report/model.ts';
 import { type Family, type HistogramSample, printable, type Sample } from './exposition.ts';
 import {
   DATABASE_METRICS,
   MAX_QUERY_CHARACTERS,
   PROXY_METRICS,
+  STATEMENT_HISTOGRAMS,
   STATEMENT_INFO,
   STATEMENT_METRICS,
 } from './metric_tables.ts';
@@ -27,7 +28,7 @@ export class Metrics {
 
   /** @param statements how many are exported with figures of their own */
   constructor(statements: number) {
-    this.#top = new StickyTop(statements, (record) => STATEMENT_METRICS.map(({ value }) => value(record)));
+    this.#top = new StickyTop(statements, statementFigures);
   }
 
   families(report: ReportRecord, process: ProcessFigures): Family[] {
@@ -53,6 +54,22 @@ export class Metrics {
       const { unit, help } = STATEMENT_METRICS.find((metric) => metric.name === name)!;
       yield { name, unit, help, type: 'counter', samples: found };
     }
+    let at = STATEMENT_METRICS.length;
+    for (const { name, unit, help, bounds, sum } of STATEMENT_HISTOGRAMS) {
+      const from = at;
+      at += bounds.length + 2;
+      yield {
+        name,
+        unit,
+        help,
+        type: 'histogram',
+        samples: rows.map(({ fingerprint, query, figures }) => ({
+          labels: this.#labelsOf(fingerprint, query),
+          buckets: [...bounds, Infinity].map((le, index) => ({ le, count: figures[from + index]! })),
+          sum: sum === null ? null : rounded(figures[from + bounds.length + 1]!),
+        })),
+      };
+    }
     yield {
       ...STATEMENT_INFO,
       type: 'info',
@@ -68,10 +85,25 @@ export class Metrics {
   #labelsOf(fingerprint: string | null, query: string | null): Readonly<Record<string, string>> {
     const known = this.#labels.get(fingerprint);
     if (known !== undefined) return known;
-    const labels = { fingerprint: fingerprint ?? 'other', summary: querySummary(query ?? '') };
+    const labels = {
+      fingerprint: fingerprint ?? 'other',
+      summary: query === null ? '' : querySummary(query),
+    };
     this.#labels.set(fingerprint, labels);
     return labels;
   }
+}
+
+/** In the order of the tables: of a histogram its buckets, all calls, and the sum. */
+function statementFigures(record: FingerprintRecord): number[] {
+  return [
+    ...STATEMENT_METRICS.map(({ value }) => value(record)),
+    ...STATEMENT_HISTOGRAMS.flatMap(({ counts, sum }) => [
+      ...counts(record),
+      record.calls,
+      sum?.(record) ?? 0,
+    ]),
+  ];
 }
 
 function databaseFamilies({ databases }: ReportRecord): Family[] {
@@ -95,7 +127,7 @@ export function processFamilies(process: ProcessFigures): Family[] {
       name: 'pgnetflow_event_loop_lag_seconds',
       type: 'histogram',
       unit: 'seconds',
-      help: 'How late the main thread comes to what is due, looked at ten times a second. Sessions wait as long.',
+      help: 'How late the main thread comes to what is due, looked at ten times a second. Sessions that it serves wait as long.',
       samples: [process.lag],
     },
     {

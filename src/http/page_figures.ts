@@ -75,7 +75,13 @@ function pageStatement(statement: StatementRecord): PageStatement {
 }
 
 function pageFingerprint(record: FingerprintRecord): PageFingerprint {
-  return { ...record, summary: record.query === null ? 'other' : querySummary(record.query) };
+  const shown: PageFingerprint = {
+    ...record,
+    summary: record.query === null ? (record.fingerprint ?? 'all others') : querySummary(record.query),
+  };
+  // Nothing on the page reads them.
+  delete shown.histograms;
+  return shown;
 }
 
 /** Without the sentence and the facts of a diagnosis, which may repeat a text. */

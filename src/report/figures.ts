@@ -40,6 +40,8 @@ export interface ReportExtent {
   /** Those that are kept and those under way, or the latter only. */
   readonly statements: 'kept' | 'open';
   readonly fingerprints: boolean;
+  /** Whether those by fingerprint have their `histograms`; not unless asked for. */
+  readonly histograms?: boolean;
 }
 
 export const WHOLE: ReportExtent = { statements: 'kept', fingerprints: true };

@@ -2,7 +2,7 @@ import type { QueryTexts } from '../account/query_texts.ts';
 import { StatementTotals } from '../account/statement_totals.ts';
 import type { Figures } from './figures.ts';
 import { visibleBytes } from '../wire/encodings.ts';
-import type { FingerprintRecord } from './model.ts';
+import type { FingerprintRecord, HistogramsRecord } from './model.ts';
 import { flowRecord, microseconds } from './session_record.ts';
 import type { SteadyClock } from './steady_clock.ts';
 import type { Steps } from './steps.ts';
@@ -36,18 +36,28 @@ export function* mergedTotals(threads: readonly Figures[], limit: number): Steps
   return { statements: sorted.slice(0, limit), other };
 }
 
+/** What records are made with. */
+export interface RecordOptions {
+  readonly clock: SteadyClock;
+  readonly texts?: QueryTexts;
+  readonly histograms?: boolean;
+}
+
 /** In the order given; last, and only if there is any, what was folded away. */
 export function* fingerprintRecords(
   { statements, other }: CumulativeTotals,
-  clock: SteadyClock,
-  texts: QueryTexts = 'raw',
+  { clock, texts = 'raw', histograms = false }: RecordOptions,
 ): Steps<FingerprintRecord[]> {
   const records: FingerprintRecord[] = [];
+  const record = (totals: StatementTotals): FingerprintRecord => ({
+    ...fingerprintRecord(totals, clock, texts),
+    ...(histograms && { histograms: histogramsRecord(totals) }),
+  });
   for (const totals of statements) {
-    records.push(fingerprintRecord(totals, clock, texts));
+    records.push(record(totals));
     yield;
   }
-  if (other !== null && other.folded > 0) records.push(fingerprintRecord(other, clock, texts));
+  if (other !== null && other.folded > 0) records.push(record(other));
   return records;
 }
 
@@ -83,5 +93,20 @@ function fingerprintRecord(
     S_bytes: totals.bytesS.quantiles(),
     first_at: firstAt === 0 ? null : clock.timestamp(firstAt),
     last_at: lastAt === 0 ? null : clock.timestamp(lastAt),
+  };
+}
+
+/** Upper bounds of the buckets of `histograms`: microseconds, and bytes. */
+export const BUCKETS = {
+  duration_us: [
+    500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1e6, 2.5e6, 5e6, 1e7, 6e7,
+  ],
+  S_bytes: Array.from({ length: 11 }, (_, power) => 1024 * 4 ** power),
+} as const;
+
+function histogramsRecord({ durationUs, bytesS }: StatementTotals): HistogramsRecord {
+  return {
+    duration_us: durationUs.countsUpTo(BUCKETS.duration_us),
+    S_bytes: bytesS.countsUpTo(BUCKETS.S_bytes),
   };
 }

@@ -2,7 +2,7 @@ import type { ReportRecord } from './model.ts';
 
 /**
  * The report for programs, pretty, with members and sessions in the order of the record. Yields a piece
- * per session: all sessions together may be longer than the longest string.
+ * per session and per row of each list: all of them together may be longer than the longest string, and take too long in one go.
  */
 export function* renderJson(report: ReportRecord): Generator<string> {
   yield '{';
@@ -10,7 +10,7 @@ export function* renderJson(report: ReportRecord): Generator<string> {
   for (const [name, value] of Object.entries(report)) {
     yield `${separator}  ${JSON.stringify(name)}: `;
     separator = ',\n';
-    if (name === 'sessions') yield* list(report.sessions);
+    if (Array.isArray(value)) yield* list(value);
     else yield indented(value, 1);
   }
   yield '\n}\n';

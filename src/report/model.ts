@@ -391,6 +391,12 @@ export interface QuantilesRecord {
   max: number;
 }
 
+/** How many calls were at most each of the bounds of `BUCKETS` in fingerprint_record.ts. */
+export interface HistogramsRecord {
+  duration_us: number[];
+  S_bytes: number[];
+}
+
 /**
  * Cumulative figures of the statements with one fingerprint. The last one may have none: it holds what was folded
  * away, so that the figures of all add up to those of all statements.
@@ -435,6 +441,8 @@ export interface FingerprintRecord {
   /** When the first byte of the first statement, and the last byte of the last one, moved. */
   first_at: string | null;
   last_at: string | null;
+  /** Only where it is asked for, as metrics do. */
+  histograms?: HistogramsRecord;
 }
 
 /** Why a backend did not react to a cancel request: docs/diagnose.md. */

@@ -17,6 +17,8 @@ export interface Heading {
   readonly texts?: QueryTexts;
   /** Fingerprints that are listed; the smallest beyond them are added up. */
   readonly maxFingerprints: number;
+  /** Whether their calls are counted in buckets, too. */
+  readonly histograms?: boolean;
   /** None unless given. */
   readonly lostThreads?: readonly LostThreadRecord[];
 }
@@ -61,7 +63,7 @@ export function* mergedReport(heading: Heading, threads: readonly Figures[]): St
     totals,
     databases: sums.list(),
     sessions,
-    statements: yield* fingerprintRecords(cumulative, clock, heading.texts),
+    statements: yield* fingerprintRecords(cumulative, heading),
     cancels: threads
       .flatMap(({ cancels }) => cancels)
       .toSorted((a, b) => a.requestedAt - b.requestedAt)

@@ -28,8 +28,8 @@ export type RunningStart = Omit<ProxyStart, 'listen' | 'upstream'> & {
 };
 
 /**
- * Starts a proxy with so many relay threads. One relays in this thread: it costs what a thread of its own would, less that
- * thread's memory.
+ * Starts a proxy with so many relay threads. With one it relays in this thread: that is the least memory, and needs nothing of the
+ * system that Node does not give.
  *
  * @throws {ListenError} when an address cannot be listened on; nothing is left open then
  */

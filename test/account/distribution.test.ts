@@ -64,6 +64,19 @@ suite('Distribution', () => {
     );
   });
 
+  test('tells how many values are at most a bound, within 1 % of it', () => {
+    const bounds = [0, 10, 1000, 25_000, 1e6, 2 ** 31];
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.constant(7), fc.nat(2000), fc.nat())), (some) => {
+        const found = of(some).countsUpTo(bounds);
+        for (const [at, bound] of bounds.entries()) {
+          const within = (factor: number): number => some.filter((value) => value <= bound * factor).length;
+          assert.ok(found[at]! >= within(0.99) && found[at]! <= within(1.01), `${bound}: ${found[at]}`);
+        }
+      }),
+    );
+  });
+
   test('of two added up is that of all their values', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(1000)), fc.array(fc.oneof(fc.constant(7), fc.nat())), (some, others) => {

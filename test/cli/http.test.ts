@@ -6,6 +6,7 @@ import { Command, runCommand } from '../support/command.ts';
 import { connectAs, enterConsole, rowsOf } from '../support/console.ts';
 import { ask } from '../support/http.ts';
 import { temporaryDirectory } from '../support/programs.ts';
+import { until } from '../support/until.ts';
 import { embeddedServer } from '../support/servers.ts';
 
 const server = await embeddedServer();
@@ -56,6 +57,45 @@ describe('pgnetflow proxy --http', () => {
       true,
     );
     assert.doesNotMatch(`${text}${stderr}`, new RegExp(TOKEN));
+  });
+
+  it('has the same metrics whichever relay thread a session was in', async () => {
+    const command = new Command([
+      'proxy',
+      '--listen',
+      ':0',
+      '--upstream',
+      upstream,
+      '--http',
+      ':0',
+      '--report',
+      'none',
+      '--workers',
+      '2',
+    ]);
+    const port = await command.listening();
+    const [, url] = await command.until('stderr', /^pgnetflow answers at (http:\S+)\n/m);
+    for (let n = 0; n < 4; n += 1) {
+      const client = await connectAs({ host: '127.0.0.1', port });
+      await client.query('select 23');
+      await client.end();
+    }
+    let body = '';
+    // Figures are as old as a second at most.
+    await until(async () => {
+      ({ body } = await ask(`${url}metrics`));
+      return (
+        /^pgnetflow_open_sessions\{state="idle"\} 0$/m.test(body) &&
+        /^pgnetflow_statement_calls_total\{[^}]*summary="SELECT"\} 4$/m.test(body)
+      );
+    }, 'the figures of both threads');
+    assert.match(
+      body,
+      /^pgnetflow_statement_duration_seconds_bucket\{[^}]*summary="SELECT",le="60\.0"\} 4$/m,
+    );
+    assert.match(body, /^pgnetflow_lost_threads_total 0$/m);
+    command.kill('SIGTERM');
+    assert.equal((await command.finished()).status, 0);
   });
 
   it('does not start where others could look without a token', async () => {

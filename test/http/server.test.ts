@@ -64,6 +64,15 @@ describe('the metrics of a proxy before a real server', { timeout }, () => {
       assert.equal(of('roundtrips'), statement.roundtrips);
       assert.equal(of('outcomes', { outcome: 'error' }), statement.outcomes.error);
       assert.equal(of('time_seconds'), statement.total_us / 1_000_000);
+      const bucket = (name: string, le: string): number | undefined =>
+        valueOf(metrics, `pgnetflow_statement_${name}_bucket`, {
+          fingerprint: statement.fingerprint ?? '',
+          le,
+        });
+      assert.equal(bucket('duration_seconds', '+Inf'), statement.calls);
+      assert.equal(bucket('duration_seconds', '60.0'), statement.calls);
+      const atMost1024 = statement.S_bytes.max <= 1024 ? statement.calls : 0;
+      assert.equal(bucket('call_sent_bytes', '1024.0'), atMost1024);
     }
     assert.equal(valueOf(metrics, 'pgnetflow_sessions_total'), 1);
     assert.equal(valueOf(metrics, 'pgnetflow_unbalanced_sessions'), 0);

@@ -12,7 +12,7 @@ import { finishedStatement } from '../support/finished_statement.ts';
 suite('Fingerprint records', () => {
   const clock = new SteadyClock();
   const recordsOf = (books: StatementStatistics): FingerprintRecord[] =>
-    atOnce(fingerprintRecords({ statements: books.totals(), other: books.other }, clock));
+    atOnce(fingerprintRecords({ statements: books.totals(), other: books.other }, { clock }));
 
   test('a line of the cumulative statistics', () => {
     const books = new StatementStatistics({ maxFingerprints: 7 }, 1);

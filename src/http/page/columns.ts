@@ -118,7 +118,7 @@ export const STATEMENT_COLUMNS: readonly Column<PageFingerprint>[] = [
   {
     name: 'statement',
     help: 'The normal form: the text without its constants. Choose it for details.',
-    value: ({ query }) => query ?? 'all others',
+    value: ({ query, summary }) => query ?? summary,
     className: 'text link',
   },
   flow(),

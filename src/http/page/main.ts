@@ -231,7 +231,7 @@ function statementDetail(statement: PageFingerprint): HTMLElement[] {
   const { duration_us: d, S_bytes: sent, R_bytes: received } = statement;
   return [
     element('h2', '', escapeLine(statement.summary)),
-    element('pre', '', escapeLine(statement.query ?? 'all others, added up')),
+    element('pre', '', escapeLine(statement.query ?? 'no text is shown')),
     facts([
       ['fingerprint', statement.fingerprint ?? '–'],
       ['calls', statement.calls.toLocaleString('en')],
