@@ -136,8 +136,8 @@ export class Proxy implements FiguresSource {
   }
 
   *#report(extent: ReportExtent): Steps<ReportRecord> {
-<<<<<<< HEAD
-    return yield* mergedReport(this.#heading, [...this.#earlier, yield* this.#plane.figures(extent)]);
+    const threads = [...this.#earlier, yield* this.#plane.figures(extent)];
+    return yield* mergedReport({ ...this.#heading, histograms: extent.histograms === true }, threads);
   }
 
   /** Cumulative figures as a state file keeps them. */
@@ -155,10 +155,6 @@ export class Proxy implements FiguresSource {
   get #earlier(): readonly Figures[] {
     const { state } = this.#options;
     return state === null ? [] : [state.figures];
-=======
-    const figures = yield* this.#plane.figures(extent);
-    return yield* mergedReport({ ...this.#heading, histograms: extent.histograms === true }, [figures]);
->>>>>>> main
   }
 
   #stop(): ReportRecord {

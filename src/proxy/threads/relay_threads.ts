@@ -185,7 +185,8 @@ export class RelayThreads implements FiguresSource {
   }
 
   async figures(extent: ReportExtent): Promise<ReportRecord> {
-    return await inSlices(mergedReport(this.#heading, await this.#all(extent)));
+    const heading = { ...this.#heading, histograms: extent.histograms === true };
+    return await inSlices(mergedReport(heading, await this.#all(extent)));
   }
 
   /** Cumulative figures as a state file keeps them. */
@@ -210,12 +211,7 @@ export class RelayThreads implements FiguresSource {
         this.#options.log.warn(`relay thread ${thread.number} does not answer; its figures are old`);
       return figures ?? thread.known ?? noFigures();
     });
-<<<<<<< HEAD
     return this.#withGone(answered);
-=======
-    const heading = { ...this.#heading, histograms: extent.histograms === true };
-    return await inSlices(mergedReport(heading, this.#withGone(answered)));
->>>>>>> main
   }
 
   /** Certificates and keys were read anew; they are for connections to come. */
