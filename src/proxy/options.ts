@@ -7,6 +7,7 @@ import type { ClientTls } from '../relay/client_tls.ts';
 import type { UpstreamTls } from '../relay/upstream_tls.ts';
 import type { CancelDiagnosis } from '../session/cancel.ts';
 import type { Endpoint } from '../session/leg_totals.ts';
+import type { State } from '../collector/state.ts';
 import type { ConsoleOptions } from '../console/console.ts';
 import type { ConsoleNames } from '../console/database.ts';
 import type { Accounting, Session, SessionLimits } from '../session/session.ts';
@@ -87,6 +88,8 @@ export interface ProxyOptions extends SessionLimits {
   readonly log: Logger;
   /** The virtual database `pgnetflow`; null: it is a database like any other. */
   readonly console: Omit<ConsoleStart, 'collector' | 'servers'> | null;
+  /** Figures of earlier processes, which go on; null: all begin at 0. */
+  readonly state: State | null;
   /** Called as each statement's figures become final; must not throw. */
   readonly onStatement?: (session: Session, statement: Statement) => void;
   /** Opens a tap for each session. */
@@ -128,6 +131,7 @@ export const PROXY_DEFAULTS = {
   // Each makes the server fork a process.
   maxCancels: 1000,
   diagnoseAfterMs: 5000,
+  state: null,
   console: { database: 'postgres', alias: null, settings: [] },
 } as const satisfies Partial<ProxyOptions>;
 

@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../collector/collector.ts';
 import { inSlices } from '../collector/slices.ts';
+import { stateOf } from '../collector/state.ts';
 import { packageVersion } from '../package_version.ts';
-import { type ReportExtent, WHOLE } from '../report/figures.ts';
+import { type Figures, type ReportExtent, WHOLE } from '../report/figures.ts';
 import type { ReportRecord } from '../report/model.ts';
 import { type Heading, mergedReport } from '../report/report_record.ts';
 import { SteadyClock } from '../report/steady_clock.ts';
@@ -43,6 +44,8 @@ export class Proxy implements FiguresSource {
   readonly #plane: DataPlane;
   readonly #doors: Doors;
   #stopFollowing: (() => void) | null = null;
+  /** Once it has stopped: its last figures, and the report that is made of them. */
+  #last: Figures | null = null;
   #final: ReportRecord | null = null;
 
   constructor(options: ProxyOptions, pairs: readonly ListenerOptions[]) {
@@ -53,6 +56,7 @@ export class Proxy implements FiguresSource {
       version: packageVersion(),
       clock,
       startedAt: clock.now(),
+      statsSince: options.state?.statsSince ?? null,
       texts: queryText,
       maxFingerprints,
     };
@@ -132,16 +136,33 @@ export class Proxy implements FiguresSource {
   }
 
   *#report(extent: ReportExtent): Steps<ReportRecord> {
-    const figures = yield* this.#plane.figures(extent);
-    return yield* mergedReport({ ...this.#heading, histograms: extent.histograms === true }, [figures]);
+    const threads = [...this.#earlier, yield* this.#plane.figures(extent)];
+    return yield* mergedReport({ ...this.#heading, histograms: extent.histograms === true }, threads);
+  }
+
+  /** Cumulative figures as a state file keeps them. */
+  stateText(): Promise<string> {
+    return inSlices(this.#stateText());
+  }
+
+  *#stateText(): Steps<string> {
+    const live = this.#last ?? (yield* this.#plane.figures({ statements: 'open', fingerprints: true }));
+    const threads = [...this.#earlier, live];
+    return yield* stateOf(this.#heading, threads);
+  }
+
+  /** What earlier processes have counted, as of a thread that has ended. */
+  get #earlier(): readonly Figures[] {
+    const { state } = this.#options;
+    return state === null ? [] : [state.figures];
   }
 
   #stop(): ReportRecord {
     this.#doors.close();
     this.#stopFollowing?.();
     this.#plane.end();
-    const report = this.report();
+    this.#last = atOnce(this.#plane.figures(WHOLE));
     this.#plane.close();
-    return report;
+    return atOnce(mergedReport(this.#heading, [...this.#earlier, this.#last]));
   }
 }

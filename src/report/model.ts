@@ -518,6 +518,8 @@ export interface ReportRecord {
   version: string;
   started_at: string;
   ended_at: string;
+  /** When the cumulative figures were 0: before `started_at` where they were kept in a state file. */
+  stats_since: string;
   totals: { R: FlowRecord; S: FlowRecord };
   /** By database and user; adds up to `totals`. */
   databases: SessionSumRecord[];

@@ -11,6 +11,8 @@ export interface Heading {
   readonly version: string;
   readonly clock: SteadyClock;
   readonly startedAt: number;
+  /** When cumulative figures were 0, ISO 8601; null: when it started. */
+  readonly statsSince?: string | null;
   /** What is shown of SQL texts; raw unless given. */
   readonly texts?: QueryTexts;
   /** Fingerprints that are listed; the smallest beyond them are added up. */
@@ -57,6 +59,7 @@ export function* mergedReport(heading: Heading, threads: readonly Figures[]): St
     version: heading.version,
     started_at: clock.timestamp(heading.startedAt),
     ended_at: clock.timestamp(endedAt),
+    stats_since: heading.statsSince ?? clock.timestamp(heading.startedAt),
     totals,
     databases: sums.list(),
     sessions,

@@ -15,6 +15,8 @@ export interface RunningProxy {
   readonly openSessions: number;
   /** Stops listening, and ends each session as soon as it is idle outside of a transaction, until it is given up. */
   drain(until: AbortSignal): Promise<void>;
+  /** Cumulative figures, as a state file keeps them; when it has stopped, the last ones. */
+  stateText(): Promise<string>;
   /** Stops listening, ends all sessions, and returns the final report. */
   stop(): ReportRecord | Promise<ReportRecord>;
   /** Certificates and keys were read anew. */

@@ -23,6 +23,7 @@ import { checkReportFile, writeReport } from './report_output.ts';
 import { openFilesLimit, roomWithin } from './open_files.ts';
 import { type RunningProxy, startWorkers } from './running_proxy.ts';
 import { Signals } from './signals.ts';
+import { StateFile } from './state_file.ts';
 import { TlsFiles } from './tls_files.ts';
 import type { Witness } from './witness.ts';
 
@@ -63,20 +64,27 @@ async function run(
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
   const starts = (): ListenerStart[] => listeners.map(({ settings: one, tls }) => listenerOptions(one, tls));
   const stdout = stdoutSink();
+  const state = settings['state-file'] === null ? null : await StateFile.open(settings['state-file'], log);
   const outputs = await Outputs.open(settings, stdout, log);
   let proxy: RunningProxy;
   let witness: Witness | null;
   let http: HttpServer | null = null;
   try {
     proxy = await startWorkers(
-      { ...proxyOptions(settings, outputs, diagnoser, log), listeners: starts() },
+      {
+        ...proxyOptions(settings, outputs, diagnoser, log),
+        state: state?.loaded ?? null,
+        listeners: starts(),
+      },
       settings.workers,
       outputs.lines,
     );
+    await state?.saveRegularly(() => proxy.stateText());
     http = await openHttp(settings, listeners, proxy, log);
     witness = await openWitness(settings['probe-socket'], proxy, log);
   } catch (error) {
     http?.stop();
+    state?.release();
     await outputs.close();
     throw error;
   }
@@ -135,6 +143,8 @@ async function run(
   }
   http?.stop();
   const last = await proxy.stop();
+  state?.stop();
+  const kept = state?.save(() => proxy.stateText());
   const diagnosed = diagnoser.close();
   // First of all, whatever becomes of the other outputs; on standard output behind what waits for it.
   const reported = dumps.next(async () => {
@@ -151,10 +161,11 @@ async function run(
   });
   void hurried.then(() => endAtOnce(reported));
   const settled = [
-    ...(await Promise.allSettled([reported, diagnosed])),
+    ...(await Promise.allSettled([reported, diagnosed, kept])),
     ...(await Promise.allSettled([outputs.close()])),
   ];
   const problems = settled.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []));
+  state?.release();
   if (problems.length === 0) return;
   const problem = problems.map(describeError).join('; ');
   if (outputs.stdoutIsStuck) fail(problem);
@@ -252,7 +263,7 @@ function proxyOptions(
   outputs: Outputs,
   diagnoser: BackendDiagnoser,
   log: Logger,
-): ProxyOptions {
+): Omit<ProxyOptions, 'state'> {
   const { onStatement, tap } = outputs;
   return {
     accounting: settings.accounting,

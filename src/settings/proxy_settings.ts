@@ -81,6 +81,15 @@ const PROCESS_SETTINGS = {
     default: null,
     parse: path,
   }),
+  'state-file': setting('optional', {
+    group: 'Results',
+    placeholder: 'PATH',
+    unit: 'file',
+    describe:
+      'Keep cumulative figures in a file: saved every minute and at the end, gone on with at the next start. One process at a time',
+    default: null,
+    parse: path,
+  }),
   'console-database': setting('value', {
     group: 'Results',
     placeholder: 'DATABASE',

@@ -1,6 +1,6 @@
 // SIGTERM with --drain-timeout: sessions end between their transactions, and not within.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import type pg from 'pg';
 import type { ReportRecord } from '../../src/report/model.ts';
 import { Command } from '../support/command.ts';
@@ -22,6 +22,7 @@ async function started(...args: string[]): Promise<Draining> {
   const command = new Command(['proxy', '--listen', ':0', '--report', 'json', ...args], {
     PGNETFLOW_UPSTREAM: `127.0.0.1:${server.port}`,
   });
+  after(() => command.kill('SIGKILL'));
   return { command, port: await command.listening() };
 }
 

@@ -195,6 +195,7 @@ export function report(
     version: '0.1.0',
     started_at: '2013-10-15T08:00:00.000Z',
     ended_at: '2013-10-15T08:00:10.000Z',
+    stats_since: '2013-10-15T08:00:00.000Z',
     totals: {
       R: sum([...sessions.map(({ R }) => R), folded.R]),
       S: sum([...sessions.map(({ S }) => S), folded.S]),

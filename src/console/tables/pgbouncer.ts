@@ -16,11 +16,11 @@ interface DatabaseRow {
   readonly roundtrips: number;
   readonly clientStallUs: number;
   readonly serverStallUs: number;
-  /** Seconds since pgnetflow started. */
+  /** Seconds since all figures were 0. */
   readonly uptime: number;
 }
 
-function uptimeOf({ started_at: from, ended_at: to }: ReportRecord): number {
+function uptimeOf({ stats_since: from, ended_at: to }: ReportRecord): number {
   return Math.max((Date.parse(to) - Date.parse(from)) / 1000, 0.001);
 }
 

@@ -42,7 +42,7 @@ export const STATEMENTS = consoleTable<StatementRow>({
   // They are those of all users together: who may not see others' texts sees none.
   of: function* ({ report, viewer }: Look) {
     for (const row of report.statements)
-      yield { ...row, isVisible: maySeeAll(viewer), since: report.started_at };
+      yield { ...row, isVisible: maySeeAll(viewer), since: report.stats_since };
   },
   columns: [
     {

@@ -12,8 +12,11 @@ import type { CancelDiagnosis } from '../../session/cancel.ts';
 import type { Delivery, FoundSession, SoughtSession } from '../control.ts';
 import type { HungBackend, ListenerOptions, ProxyOptions } from '../options.ts';
 
-/** Options as data: what is no data the thread makes itself, or asks for by mail. */
-export type PlainOptions = Omit<ProxyOptions, 'log' | 'onStatement' | 'tap' | 'diagnose' | 'statementBudget'>;
+/** Options as data: what is no data the thread makes itself, or asks for by mail, and what only the report needs is not sent. */
+export type PlainOptions = Omit<
+  ProxyOptions,
+  'log' | 'onStatement' | 'tap' | 'diagnose' | 'statementBudget' | 'state'
+>;
 
 export interface PlainPair extends Omit<ListenerOptions, 'clientTls' | 'upstreamTls'> {
   readonly clientTls: PlainTls<ClientTls> | 'passthrough' | null;

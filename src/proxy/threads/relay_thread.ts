@@ -145,6 +145,8 @@ export class RelayThread {
   #optionsOf({ options, logLevel, statementLines, trace }: ThreadStart): ProxyOptions {
     const lines = this.#lines;
     return {
+      // Earlier figures are added up in the main thread.
+      state: null,
       ...options,
       log: pino(
         { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },

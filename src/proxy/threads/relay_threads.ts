@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../../collector/collector.ts';
+import { stateOf } from '../../collector/state.ts';
 import { inSlices } from '../../collector/slices.ts';
 import { packageVersion } from '../../package_version.ts';
 import type { Address } from '../../relay/address.ts';
@@ -99,7 +100,7 @@ export class RelayThreads implements FiguresSource {
   readonly #worker: URL;
   /** Where readers get figures while it runs. */
   readonly collector = new CachingCollector(this);
-  /** Of the threads that are gone. */
+  /** Of the threads that are gone, and of earlier processes. */
   #gone: Figures | null = null;
   readonly #lost: LostThreadRecord[] = [];
   #diagnosing: Promise<unknown> = Promise.resolve();
@@ -132,7 +133,9 @@ export class RelayThreads implements FiguresSource {
       texts,
       maxFingerprints,
       lostThreads: this.#lost,
+      statsSince: options.state?.statsSince ?? null,
     };
+    this.#gone = options.state?.figures ?? null;
     this.#cells = Counts.cells(workers);
     this.#counts = Array.from({ length: workers }, (_, thread) => new Counts(this.#cells, thread));
     this.#search = new CancelSearch(this.#threads);
@@ -182,6 +185,19 @@ export class RelayThreads implements FiguresSource {
   }
 
   async figures(extent: ReportExtent): Promise<ReportRecord> {
+    const heading = { ...this.#heading, histograms: extent.histograms === true };
+    return await inSlices(mergedReport(heading, await this.#all(extent)));
+  }
+
+  /** Cumulative figures as a state file keeps them. */
+  async stateText(): Promise<string> {
+    const extent = { statements: 'open', fingerprints: true } as const;
+    const all = this.#final === null ? await this.#all(extent) : this.#withGone([noFigures()]);
+    return await inSlices(stateOf(this.#heading, all));
+  }
+
+  /** Of all threads, those that are gone included. */
+  async #all(extent: ReportExtent): Promise<Figures[]> {
     const answers = await Promise.all(
       this.#threads.map(async (thread) => ({
         thread,
@@ -195,8 +211,7 @@ export class RelayThreads implements FiguresSource {
         this.#options.log.warn(`relay thread ${thread.number} does not answer; its figures are old`);
       return figures ?? thread.known ?? noFigures();
     });
-    const heading = { ...this.#heading, histograms: extent.histograms === true };
-    return await inSlices(mergedReport(heading, this.#withGone(answered)));
+    return this.#withGone(answered);
   }
 
   /** Certificates and keys were read anew; they are for connections to come. */
