@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type PlainTotals, StatementTotals } from '../account/statement_totals.ts';
-import { noFigures } from '../report/added_figures.ts';
+import { drop, noFigures } from '../report/added_figures.ts';
 import type { Figures } from '../report/figures.ts';
 import { mergedTotals } from '../report/fingerprint_record.ts';
 import type { ReportRecord, SessionSumRecord } from '../report/model.ts';
 import { addedDropped, type Heading } from '../report/report_record.ts';
-import { addedFlows, SumsByName } from '../report/session_sums.ts';
+import { SumsByName } from '../report/session_sums.ts';
 import type { SteadyClock } from '../report/steady_clock.ts';
 import type { Steps } from '../report/steps.ts';
 
@@ -58,14 +58,8 @@ export function* endedFigures(threads: readonly Figures[], maxFingerprints: numb
 
 function droppedWithSessions({ sessions, cancels, dropped }: Figures): ReportRecord['dropped'] {
   const sum = { ...dropped, cancels: dropped.cancels + cancels.length };
-  for (const session of sessions) {
-    if (session.console) continue;
-    sum.sessions += 1;
-    if (!session.balanced) sum.unbalanced += 1;
-    sum.statements += session.statement_count;
-    sum.R = addedFlows(sum.R, session.R);
-    sum.S = addedFlows(sum.S, session.S);
-  }
+  // Those of the console are nobody's.
+  for (const session of sessions) if (!session.console) drop(session, sum);
   return sum;
 }
 

@@ -1,7 +1,7 @@
 import { StatementTotals } from '../account/statement_totals.ts';
 import { mergedTotals } from './fingerprint_record.ts';
 import type { Figures } from './figures.ts';
-import type { SessionRecord } from './model.ts';
+import type { ReportRecord, SessionRecord } from './model.ts';
 import { addedFlows, SumsByName } from './session_sums.ts';
 import { addedDropped } from './report_record.ts';
 import { atOnce } from './steps.ts';
@@ -22,13 +22,7 @@ export function addedFigures(a: Figures, b: Figures, limits: FigureLimits): Figu
   const { statements, other } = atOnce(mergedTotals([a, b], limits.maxFingerprints));
   const cancels = [...a.cancels, ...b.cancels].toSorted((one, two) => one.requestedAt - two.requestedAt);
   const dropped = addedDropped(a.dropped, b.dropped);
-  for (const session of sessions.slice(limits.maxSessionsKept)) {
-    dropped.sessions += 1;
-    if (!session.balanced) dropped.unbalanced += 1;
-    dropped.statements += session.statement_count;
-    dropped.R = addedFlows(dropped.R, session.R);
-    dropped.S = addedFlows(dropped.S, session.S);
-  }
+  for (const session of sessions.slice(limits.maxSessionsKept)) drop(session, dropped);
   dropped.cancels += Math.max(cancels.length - MAX_CANCELS, 0);
   return {
     sessions: sessions.slice(0, limits.maxSessionsKept),
@@ -42,6 +36,15 @@ export function addedFigures(a: Figures, b: Figures, limits: FigureLimits): Figu
     },
     dropped,
   };
+}
+
+/** Adds a session to those that are not listed. */
+export function drop(session: SessionRecord, dropped: ReportRecord['dropped']): void {
+  dropped.sessions += 1;
+  if (!session.balanced) dropped.unbalanced += 1;
+  dropped.statements += session.statement_count;
+  dropped.R = addedFlows(dropped.R, session.R);
+  dropped.S = addedFlows(dropped.S, session.S);
 }
 
 /** Of a thread that has counted nothing. */

@@ -104,7 +104,7 @@ describe('a large message', () => {
 });
 
 describe('another client_encoding', () => {
-  it('disturbs no figure; what is no UTF-8 shows as U+FFFD', async () => {
+  it('disturbs no figure, and its texts are readable', async () => {
     const { session } = await compare(async (client) => {
       await client.query(1, 'set client_encoding to latin1');
       const text = Buffer.from(`select 'é', length('é')\0`, 'latin1');
@@ -113,7 +113,7 @@ describe('another client_encoding', () => {
       // One byte for é, and a length of one.
       assert.deepEqual([...row!.body], [0, 2, 0, 0, 0, 1, 0xe9, 0, 0, 0, 1, 0x31]);
     });
-    assert.equal(session.statements[1]?.query, "select '\ufffd', length('\ufffd')");
+    assert.equal(session.statements[1]?.query, "select 'é', length('é')");
   });
 });
 
