@@ -83,6 +83,8 @@ export class Connection {
       },
       closed: (error) => this.#closedEarly(error),
     });
+    // Its statement goes on, and keeps its locks, until the server is told.
+    this.leg.noticeBreakWhileUnread();
     this.#negotiation = new Negotiation(session, this.leg, options.clientTls, this.#tap, fromBalancer);
     this.#startupTimer = setTimeout(() => {
       // The server's own time-out ends its process then (StartupPacketTimeoutHandler).

@@ -4,6 +4,7 @@ import type { LegTotals } from '../session/leg_totals.ts';
 import { resetSocket } from './reset.ts';
 import { type OnRead, readByEvents } from './read_buffer.ts';
 import { TlsChannel } from './tls_channel.ts';
+import { askWhileUnread } from './unread.ts';
 import { writeNow } from './write_now.ts';
 
 /** What a leg reports. Exactly one `closed` comes last. */
@@ -40,6 +41,10 @@ export class Leg {
   #error: NodeJS.ErrnoException | null = null;
   #ended = false;
   #closed = false;
+  /** Nothing is read until {@link resume}. */
+  #isUnread = false;
+  #noticesBreak = false;
+  #isAsked = false;
 
   /** @param open makes the socket that reads through the given function */
   constructor(open: (onRead: OnRead) => net.Socket, counters: LegTotals, listener: LegListener) {
@@ -48,7 +53,9 @@ export class Leg {
     this.#onRead = (buffer, bytes) => {
       this.counters.in += bytes;
       this.counters.reads += 1;
-      return this.#listener.read(buffer, bytes);
+      const goesOn = this.#listener.read(buffer, bytes);
+      if (!goesOn) this.#leftUnread();
+      return goesOn;
     };
     this.#socket = open(this.#onRead);
     this.#watch(this.#socket);
@@ -149,11 +156,22 @@ export class Leg {
     (this.#channel?.raw ?? this.#socket).setKeepAlive(true, afterMs);
   }
 
+  /**
+   * A TCP connection that breaks while it is not read from closes within a second, as one that is read from does at once. What
+   * had come and was not read is lost. The close of a direction stands behind what is unread, as it would in a server's own
+   * socket; a Unix-domain socket has no other end than that.
+   */
+  noticeBreakWhileUnread(): void {
+    this.#noticesBreak = true;
+  }
+
   pause(): void {
     this.#socket.pause();
+    this.#leftUnread();
   }
 
   resume(): void {
+    this.#isUnread = false;
     this.#socket.resume();
   }
 
@@ -216,6 +234,22 @@ export class Leg {
     const taken = channel.write(chunk, booked, () => this.#defer(onFull));
     if (taken) this.counters.out += chunk.length;
     return taken;
+  }
+
+  #leftUnread(): void {
+    this.#isUnread = true;
+    if (!this.#noticesBreak || this.#isAsked || this.counters.ends === null) return;
+    this.#isAsked = true;
+    askWhileUnread(this);
+  }
+
+  /** A write of nothing sends nothing, and fails where a reset has come: for {@link askWhileUnread}. */
+  ask(): boolean {
+    this.#isAsked = this.#isUnread && !this.unwritable;
+    // While something waits to be taken, libuv hears of a reset. TLS would keep a write of nothing for itself.
+    if (this.#isAsked && this.#socket.writableLength === 0)
+      (this.#channel?.raw ?? this.#socket).write(NO_BYTES);
+    return this.#isAsked;
   }
 
   #defer(onFull: () => void): void {

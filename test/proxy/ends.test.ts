@@ -17,7 +17,8 @@ import {
   type Pair,
 } from '../support/proxies.ts';
 import { pour } from '../support/stream.ts';
-import { CLIENT_TLS, openTlsPair } from '../support/tls_peers.ts';
+import { LEGS } from '../support/legs.ts';
+import { CLIENT_TLS, openTlsPair, UPSTREAM_TLS } from '../support/tls_peers.ts';
 import { until, untilStill } from '../support/until.ts';
 
 const timeout = 20_000;
@@ -41,6 +42,16 @@ async function bystander(proxy: TestProxy, upstream: FakeServer): Promise<() => 
     pair.client.send(client.terminate());
     leave(pair);
   };
+}
+
+/** A session with TLS on some of its legs. */
+async function openLegs(legs: (typeof LEGS)[number]): Promise<Pair & { readonly proxy: TestProxy }> {
+  const upstream = await fakeServer();
+  const proxy = await testProxy(upstream.address, {
+    ...(legs.client && { clientTls: CLIENT_TLS }),
+    ...(legs.server && { upstreamTls: UPSTREAM_TLS }),
+  });
+  return { proxy, ...(await openTlsPair(proxy, upstream, legs)) };
 }
 
 describe('a close in order', () => {
@@ -250,24 +261,84 @@ describe('a broken connection', () => {
     assert.equal(bob.error, 'ECONNRESET');
   });
 
+  for (const legs of LEGS) {
+    const tls = JSON.stringify(legs);
+    test(
+      `of a client that is not read from, for the server does not read, breaks the one of the server (TLS ${tls})`,
+      {
+        timeout,
+      },
+      async () => {
+        const { proxy, client: alice, server: bob } = await openLegs(legs);
+        alice.send(client.query('copy t from stdin'));
+        await bob.receive(client.query('copy t from stdin').length);
+        bob.pause();
+        const pouring = pour(alice, 48 * MB, 11);
+        await untilStill(() => alice.sentBytes);
+        alice.reset();
+        await pouring;
+        // The server does not read, and cannot see the end either.
+        await until(() => proxy.proxy.openSessions === 0, 'the end');
+        bob.resume();
+        await until(() => bob.closed || bob.ended, 'the end');
+        bob.destroy();
+        const session = onlySession(await proxy.settled());
+        assert.equal(session.end_reason, 'aborted');
+        assert.match(session.end_detail ?? '', /^client connection: .*ECONNRESET/);
+        assert.ok(session.undelivered.R > 0);
+      },
+    );
+
+    test(
+      `of a client that is not read from, for ten thousand answers are owed, breaks the one of the server (TLS ${tls})`,
+      {
+        timeout,
+      },
+      async () => {
+        const { proxy, client: alice, server: bob } = await openLegs(legs);
+        bob.digest();
+        const asked = Buffer.concat(Array.from({ length: 30_011 }, () => client.query('')));
+        alice.send(asked);
+        await untilStill(() => bob.receivedBytes);
+        assert.ok(bob.receivedBytes < asked.length);
+        alice.reset();
+        await until(() => bob.closed || bob.ended, 'the end');
+        bob.destroy();
+        const session = onlySession(await proxy.settled());
+        assert.equal(session.end_reason, 'aborted');
+        assert.match(session.end_detail ?? '', /^client connection: .*ECONNRESET/);
+        assert.equal(session.undelivered.R, 0);
+      },
+    );
+  }
+
   test(
-    'of the client that has a stalled COPY with the server ends once the server reads or goes',
+    'is not what the close of one direction is taken for, while it stands behind what is not read',
     { timeout },
     async () => {
-      const { proxy, client: alice, server: bob } = await openSession();
-      alice.send(client.query('copy t from stdin'));
-      await bob.receive(client.query('copy t from stdin').length);
-      bob.pause();
-      const pouring = pour(alice, 48 * MB, 11);
-      await untilStill(() => alice.sentBytes);
-      alice.reset();
-      await pouring;
+      const { proxy, client: alice, server: bob } = await openSession({ maxQueryBytes: 0 });
+      const empty = client.query('');
+      const answer = Buffer.concat([server.emptyQuery(), server.ready()]);
+      const asked = 30_011;
+      const before = bob.receivedBytes;
+      alice.digest();
       bob.digest();
-      bob.resume();
-      await until(() => bob.closed || bob.ended, 'the end');
-      bob.destroy();
+      alice.send(Buffer.alloc(asked * empty.length, empty));
+      alice.end();
+      await untilStill(() => bob.receivedBytes, 150);
+      assert.equal(proxy.proxy.openSessions, 1);
+      for (let answered = 0; answered < asked;) {
+        const come = Math.floor((bob.receivedBytes - before) / empty.length);
+        if (come > answered) bob.send(Buffer.alloc((come - answered) * answer.length, answer));
+        else await until(() => bob.receivedBytes - before >= (answered + 1) * empty.length, 'the next query');
+        answered = come;
+      }
+      await until(() => bob.ended, 'the close');
+      bob.end();
+      await until(() => alice.ended, 'the end');
+      assert.equal(alice.receivedBytes, greeting.length + asked * answer.length);
       const session = onlySession(await proxy.settled());
-      assert.equal(session.end_reason, 'aborted');
+      assert.deepEqual([session.end_reason, session.end_detail], ['client_closed', null]);
     },
   );
 

@@ -24,8 +24,12 @@ export class Peer {
   #keptBytes = 0;
   #digest: Hash | null = null;
 
-  constructor(socket: net.Socket) {
+  readonly #raw: net.Socket;
+
+  /** @param raw the connection itself, where `socket` is TLS on it */
+  constructor(socket: net.Socket, raw: net.Socket = socket) {
     this.socket = socket;
+    this.#raw = raw;
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('end', () => {
       this.ended = true;
@@ -117,7 +121,7 @@ export class Peer {
   }
 
   reset(): void {
-    resetSocket(this.socket);
+    resetSocket(this.socket, this.#raw);
   }
 
   #take(bytes: number): Buffer {

@@ -32,7 +32,7 @@ export const UPSTREAM_TLS: UpstreamTls = {
 export async function encrypt(raw: Peer, options: tls.ConnectionOptions = {}): Promise<Peer> {
   raw.socket.removeAllListeners('data');
   const socket = tls.connect({ socket: raw.socket, ca: authority.cert, servername: 'localhost', ...options });
-  const peer = new Peer(socket);
+  const peer = new Peer(socket, raw.socket);
   await handshake(socket, 'secureConnect');
   return peer;
 }
@@ -67,7 +67,7 @@ export async function acceptDirectTls(
 async function wrapServer(raw: Peer, options: tls.TLSSocketOptions = {}): Promise<Peer> {
   raw.socket.removeAllListeners('data');
   const secureContext = contextOf(certificate).current;
-  const peer = new Peer(new TLSSocket(raw.socket, { isServer: true, secureContext, ...options }));
+  const peer = new Peer(new TLSSocket(raw.socket, { isServer: true, secureContext, ...options }), raw.socket);
   await handshake(peer.socket, 'secure');
   return peer;
 }
