@@ -23,47 +23,72 @@ const UNDECODED = 0x10_ff00;
 export function visibleBytes(text: string): string {
   // Most texts have none, and no surrogate of that kind.
   return text.includes('\udbff')
-    ? text.replaceAll(/[\u{10ff80}-\u{10ffff}]/gu, (character) => {
+    ? text.replaceAll(/[\u{10ff00}-\u{10ffff}]/gu, (character) => {
         return `\\x${(character.codePointAt(0)! & 0xff).toString(16)}`;
       })
     : text;
 }
 
-/** Length of the character at `at`, in bytes; it may reach beyond what there is. */
-type LengthOf = (buffer: Buffer, at: number) => number;
+/** How the bytes of an encoding form characters (src/common/wchar.c of PostgreSQL). */
+interface Shape {
+  /** Length of the character at `at`, in bytes, as its first ones tell; it may reach beyond what there is. */
+  readonly lengthOf: (buffer: Buffer, at: number) => number;
+  /**
+   * The least byte that may follow a character's first one. A lesser one stands for itself: in a text that is not what client_encoding
+   * says, a quote behind a stray byte is still a quote.
+   */
+  readonly leastTrail: number;
+}
 
 const isAscii = (byte: number): boolean => byte < 0x80;
 
-const single: LengthOf = () => 1;
-/** SS2 and SS3 introduce longer characters (pg_euc_mblen and its like of src/common/wchar.c). */
-const euc =
-  (behindSs2: number): LengthOf =>
-  (buffer, at) => {
+const single: Shape = { lengthOf: () => 1, leastTrail: 0 };
+/** SS2 and SS3 introduce longer characters (pg_euc_mblen and its like). */
+const euc = (behindSs2: number): Shape => ({
+  lengthOf: (buffer, at) => {
     const lead = buffer[at]!;
     if (lead === 0x8e) return behindSs2;
     if (lead === 0x8f) return 3;
     return isAscii(lead) ? 1 : 2;
-  };
-const double: LengthOf = (buffer, at) => (isAscii(buffer[at]!) ? 1 : 2);
-const shiftJis: LengthOf = (buffer, at) => {
-  const lead = buffer[at]!;
-  return isAscii(lead) || (lead >= 0xa1 && lead <= 0xdf) ? 1 : 2;
+  },
+  leastTrail: 0x80,
+});
+const double: Shape = { lengthOf: (buffer, at) => (isAscii(buffer[at]!) ? 1 : 2), leastTrail: 0x40 };
+const shiftJis: Shape = {
+  lengthOf: (buffer, at) => {
+    const lead = buffer[at]!;
+    return isAscii(lead) || (lead >= 0xa1 && lead <= 0xdf) ? 1 : 2;
+  },
+  leastTrail: 0x40,
 };
-const gb18030: LengthOf = (buffer, at) => {
-  if (isAscii(buffer[at]!)) return 1;
-  const second = buffer[at + 1] ?? 0;
-  return second >= 0x30 && second <= 0x39 ? 4 : 2;
+const gb18030: Shape = {
+  lengthOf: (buffer, at) => {
+    if (isAscii(buffer[at]!)) return 1;
+    const second = buffer[at + 1] ?? 0;
+    return second >= 0x30 && second <= 0x39 ? 4 : 2;
+  },
+  leastTrail: 0x30,
 };
-const mule: LengthOf = (buffer, at) => {
-  const lead = buffer[at]!;
-  if (lead >= 0x81 && lead <= 0x8d) return 2;
-  if (lead >= 0x90 && lead <= 0x99) return 3;
-  if (lead === 0x9a || lead === 0x9b) return 3;
-  return lead === 0x9c || lead === 0x9d ? 4 : 1;
+const mule: Shape = {
+  lengthOf: (buffer, at) => {
+    const lead = buffer[at]!;
+    if (lead >= 0x81 && lead <= 0x8d) return 2;
+    if (lead >= 0x90 && lead <= 0x9b) return 3;
+    return lead === 0x9c || lead === 0x9d ? 4 : 1;
+  },
+  leastTrail: 0x80,
 };
 
-/** PostgreSQL's name, how long characters are, and the name of a decoder; null: there is none. */
-const TABLE: readonly (readonly [name: string, lengthOf: LengthOf, decoder: string | null])[] = [
+/** End of the character at `at`: at the latest in front of what cannot belong to it; beyond `to` when that cuts it off. */
+function endOfCharacter({ lengthOf, leastTrail }: Shape, buffer: Buffer, at: number, to: number): number {
+  const end = at + lengthOf(buffer, at);
+  const known = Math.min(end, to);
+  for (let trail = at + 1; trail < known; trail += 1) if (buffer[trail]! < leastTrail) return trail;
+  return end;
+}
+
+/** PostgreSQL's name, how its bytes form characters, and the name of a decoder; null: there is none. */
+const TABLE: readonly (readonly [name: string, shape: Shape, decoder: string | null])[] = [
   ['SQL_ASCII', single, null],
   ['LATIN2', single, 'iso-8859-2'],
   ['LATIN3', single, 'iso-8859-3'],
@@ -122,7 +147,7 @@ const ENCODINGS = new Map<string, Encoding>([
     'LATIN1',
     { ...tabled('LATIN1', single, null), decode: (buffer, from, to) => buffer.toString('latin1', from, to) },
   ],
-  ...TABLE.map(([name, lengthOf, decoder]): [string, Encoding] => [name, tabled(name, lengthOf, decoder)]),
+  ...TABLE.map(([name, shape, decoder]): [string, Encoding] => [name, tabled(name, shape, decoder)]),
 ]);
 
 /** The encoding that a server's ParameterStatus `client_encoding` names, or a client's StartupMessage: there it may be another spelling. */
@@ -135,21 +160,21 @@ export function encodingOf(name: string): Encoding {
   return UNKNOWN;
 }
 
-function tabled(name: string, lengthOf: LengthOf, decoderName: string | null): Encoding {
+function tabled(name: string, shape: Shape, decoderName: string | null): Encoding {
   // Made when it is used for the first time.
   let decoder: TextDecoder | null = null;
   const decode = (bytes: Uint8Array): string => (decoder ??= new TextDecoder(decoderName!)).decode(bytes);
   return {
     name,
     decode: (buffer, from, to) => {
-      if (decoderName !== null) {
+      if (decoderName !== null && isWellFormed(shape, buffer, from, to)) {
         const text = decode(buffer.subarray(from, to));
         if (!text.includes('\ufffd')) return text;
       }
       // A decoder that does not know a character may take its second byte for one of its own.
       let text = '';
       for (let at = from; at < to;) {
-        const end = Math.min(at + lengthOf(buffer, at), to);
+        const end = Math.min(endOfCharacter(shape, buffer, at, to), to);
         text += decodeCharacter(buffer, at, end, decoderName === null ? null : decode);
         at = end;
       }
@@ -157,13 +182,23 @@ function tabled(name: string, lengthOf: LengthOf, decoderName: string | null): E
     },
     boundary: (buffer, from, to) => {
       let at = from;
-      for (let end = from; end <= to; end += lengthOf(buffer, end)) {
+      for (let end = from; end <= to; end = endOfCharacter(shape, buffer, end, to)) {
         at = end;
         if (end === to) break;
       }
       return at;
     },
   };
+}
+
+/** Whether each character has all of its bytes. A decoder of a larger encoding (gbk for EUC_CN) would not mind. */
+function isWellFormed(shape: Shape, buffer: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to;) {
+    const end = endOfCharacter(shape, buffer, at, to);
+    if (end > to || end < at + shape.lengthOf(buffer, at)) return false;
+    at = end;
+  }
+  return true;
 }
 
 function decodeCharacter(
@@ -176,6 +211,6 @@ function decodeCharacter(
   const decoded = decode?.(buffer.subarray(from, to)) ?? '\ufffd';
   if (!decoded.includes('\ufffd')) return decoded;
   let text = '';
-  for (let at = from; at < to; at += 1) text += String.fromCodePoint(UNDECODED + (buffer[at]! | 0x80));
+  for (let at = from; at < to; at += 1) text += String.fromCodePoint(UNDECODED + buffer[at]!);
   return text;
 }

@@ -112,8 +112,10 @@ for (const [name, label] of DECODED) {
   });
 }
 
+const NOT_DECODED = ['SQL_ASCII', 'EUC_TW', 'JOHAB', 'MULE_INTERNAL', 'LATIN10', 'NO_SUCH_ENCODING'];
+
 describe('bytes that cannot be decoded', () => {
-  for (const name of ['SQL_ASCII', 'EUC_TW', 'JOHAB', 'MULE_INTERNAL', 'LATIN10', 'NO_SUCH_ENCODING']) {
+  for (const name of NOT_DECODED) {
     it(`(${name}) stay visible, and are told apart`, () => {
       const { decode } = encodingOf(name);
       const shown = (bytes: number[]): string => visibleBytes(decode(Buffer.from(bytes), 0, bytes.length));
@@ -131,11 +133,45 @@ describe('bytes that cannot be decoded', () => {
     });
   }
 
+  it('do not hide a quote behind them, when a text is not in the encoding that it is said to be in', () => {
+    for (const name of [...DECODED.map(([one]) => one), 'UTF8', 'SHIFT_JIS_2004', 'EUC_CN', ...NOT_DECODED]) {
+      const { decode } = encodingOf(name);
+      for (let stray = 0x80; stray <= 0xff; stray += 1) {
+        const quoted = Buffer.from(
+          `select 'caf${String.fromCharCode(stray)}', 'secret', $$${String.fromCharCode(stray)}$$, 'secret'`,
+          'latin1',
+        );
+        const text = decode(quoted, 0, quoted.length);
+        assert.ok(!normalize(text).includes('secret'), `${name}, ${stray.toString(16)}: ${text}`);
+      }
+    }
+  });
+
+  it('do not hide a backslash behind them, where no character ends with one', () => {
+    for (const name of [
+      'EUC_JP',
+      'EUC_CN',
+      'EUC_KR',
+      'EUC_TW',
+      'JOHAB',
+      'MULE_INTERNAL',
+      'SQL_ASCII',
+      'LATIN1',
+    ]) {
+      const { decode } = encodingOf(name);
+      for (let stray = 0x80; stray <= 0xff; stray += 1) {
+        const escaped = Buffer.from(`select E'${String.fromCharCode(stray)}\\'secret', 1`, 'latin1');
+        const text = decode(escaped, 0, escaped.length);
+        assert.ok(!normalize(text).includes('secret'), `${name}, ${stray.toString(16)}: ${text}`);
+      }
+    }
+  });
+
   it('amid those that can be are shown by both of their bytes, the second of which looks like a backslash', () => {
     const { decode } = encodingOf('SHIFT_JIS_2004');
     const bytes = Buffer.from([0x45, 0x27, 0x85, 0x5c, 0x27, 0x20, 0x93, 0xfa]);
     const text = decode(bytes, 0, bytes.length);
-    assert.ok(text.startsWith("E'") && text.endsWith("' 日"), text);
+    assert.equal(visibleBytes(text), String.raw`E'\x85\x5c' 日`);
   });
 });
 
