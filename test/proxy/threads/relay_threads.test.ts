@@ -107,10 +107,8 @@ suite('Relay threads', { timeout }, () => {
       canceller.end();
     }
     const { cancels } = await lab.report();
-    assert.deepEqual(
-      cancels.map(({ session, outcome }) => [session, outcome]),
-      Array.from({ length: 13 }, (_, at) => (at === 7 ? [null, 'unknown_key'] : [1, 'no_effect'])),
-    );
+    const found = cancels.map(({ session, outcome }) => `${session} ${outcome}`).toSorted();
+    assert.deepEqual(found, [...Array.from({ length: 12 }, () => '1 no_effect'), 'null unknown_key']);
     for (const { delivered_at, error } of cancels) assert.ok(delivered_at !== null && error === null);
     pair.server.send(Buffer.concat([s.error('57014'), s.ready()]));
     await pair.client.receive(s.error('57014').length + s.ready().length);
