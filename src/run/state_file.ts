@@ -1,4 +1,4 @@
-import { readFile, rename, rm } from 'node:fs/promises';
+import { readFile, realpath, rename } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { readState, type State, StateError } from '../collector/state.ts';
 import { findTarget, replaceFile } from '../export/replace_file.ts';
@@ -35,7 +35,7 @@ export class StateFile {
   /**
    * Takes the file, and reads it. What cannot be read is set aside under another name.
    *
-   * @throws {StateFileError} when another process has it, or it may not be read
+   * @throws {StateFileError} when another process has it, or it may not be read, or cannot be set aside
    */
   static async open(path: string, log: Logger): Promise<StateFile> {
     const lock = await takeLock(path);
@@ -130,11 +130,24 @@ async function load(path: string, log: Logger): Promise<State | null> {
     return state;
   } catch (error) {
     const kind = error instanceof StateError ? error.kind : 'damaged';
-    const aside = `${path}.${kind}-${new Date().toISOString().replaceAll(/[-:.]/g, '')}`;
-    await rename(path, aside).catch(async () => rm(path, { force: true }));
-    log.warn(
-      `${path} is not read: ${describeError(error)}; it is kept as ${aside}, and all figures begin at 0`,
-    );
+    const why = describeError(error);
+    const aside = await setAside(path, kind, why);
+    log.warn(`${path} is not read: ${why}; it is kept as ${aside}, and all figures begin at 0`);
     return null;
+  }
+}
+
+/** Renames the file itself, not a link to it, and resolves with its new name. It is never removed. */
+async function setAside(path: string, kind: string, why: string): Promise<string> {
+  try {
+    const target = await realpath(path);
+    const aside = `${target}.${kind}-${new Date().toISOString().replaceAll(/[-:.]/g, '')}`;
+    await rename(target, aside);
+    return aside;
+  } catch (error) {
+    throw new StateFileError(
+      `--state-file ${path}: it is not read: ${why}; nor can it be set aside: ${describeError(error)}`,
+      error,
+    );
   }
 }
