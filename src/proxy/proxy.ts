@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../collector/collector.ts';
 import { inSlices } from '../collector/slices.ts';
 import { stateOf } from '../collector/state.ts';
@@ -13,6 +12,7 @@ import type { Session } from '../session/session.ts';
 import { Counts } from './counts.ts';
 import { DataPlane } from './data_plane.ts';
 import { Doors } from './doors.ts';
+import { endAsTheyRest } from './drain.ts';
 import {
   type ListenerOptions,
   listenersOf,
@@ -31,9 +31,6 @@ export async function startProxy(start: ProxyStart): Promise<Proxy> {
   await proxy.listen();
   return proxy;
 }
-
-/** How often a proxy that drains looks for sessions that are idle. */
-const DRAIN_INTERVAL_MS = 20;
 
 /** A proxy that relays in the thread that it is started in: the control plane, and one data plane, which it calls directly. */
 export class Proxy implements FiguresSource {
@@ -124,10 +121,7 @@ export class Proxy implements FiguresSource {
    */
   async drain(until: AbortSignal): Promise<void> {
     this.#doors.close();
-    while (this.openSessions > 0 && !until.aborted) {
-      this.#plane.endThoseAtRest();
-      await setTimeout(DRAIN_INTERVAL_MS, undefined, { signal: until }).catch(() => undefined);
-    }
+    await endAsTheyRest(this, () => this.#plane.endThoseAtRest(), until);
   }
 
   /** Stops listening, ends all sessions, and returns the final report. Further calls return the same one. */

@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CachingCollector, type FiguresSource } from '../../collector/collector.ts';
 import { stateOf } from '../../collector/state.ts';
 import { inSlices } from '../../collector/slices.ts';
@@ -16,6 +15,7 @@ import { atOnce } from '../../report/steps.ts';
 import { CLOCK_ORIGIN } from '../../clock.ts';
 import { Counts } from '../counts.ts';
 import { Doors } from '../doors.ts';
+import { endAsTheyRest } from '../drain.ts';
 import {
   type ListenerOptions,
   type ListenerStart,
@@ -40,8 +40,6 @@ export interface OutputLines {
 const PATIENCE_MS = 2000;
 /** How long the threads may take for their last figures: the process ends within a second. */
 const LAST_WORDS_MS = 500;
-/** How often sessions are looked at that are to end. */
-const DRAIN_INTERVAL_MS = 20;
 /** A thread that fails sooner than this after its start is not replaced at once. */
 const SOON_MS = 1000;
 
@@ -228,10 +226,10 @@ export class RelayThreads implements FiguresSource {
    */
   async drain(until: AbortSignal): Promise<void> {
     this.#stopListening();
-    while (this.openSessions > 0 && !until.aborted) {
+    const ask = (): void => {
       for (const thread of this.#threads) thread.send({ kind: 'drain' });
-      await delay(DRAIN_INTERVAL_MS, undefined, { signal: until }).catch(() => undefined);
-    }
+    };
+    await endAsTheyRest(this, ask, until);
   }
 
   /** Stops listening, ends all sessions, and returns the final report, whatever the threads do. Further calls: the same one. */
