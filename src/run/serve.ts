@@ -30,6 +30,19 @@ import type { Witness } from './witness.ts';
 /** How long a second signal leaves a report that is not written yet. */
 const HURRY_MS = 2000;
 
+interface ListenerParts {
+  readonly settings: ListenerSettings;
+  readonly tls: TlsFiles;
+}
+
+interface Parts {
+  readonly state: StateFile | null;
+  readonly outputs: Outputs;
+  readonly proxy: RunningProxy;
+  readonly http: HttpServer | null;
+  readonly witness: Witness | null;
+}
+
 /**
  * The life of `pgnetflow proxy`: opens the outputs, starts the proxy, says where it listens, dumps the report when
  * signalled, and ends with the last report on SIGINT or SIGTERM.
@@ -62,32 +75,8 @@ async function run(
   const hasTerminal = isatty(0) || isatty(2);
   await checkReportFile(settings['report-file']);
   const listeners = settings.listeners.map((one) => ({ settings: one, tls: new TlsFiles(one) }));
-  const starts = (): ListenerStart[] => listeners.map(({ settings: one, tls }) => listenerOptions(one, tls));
   const stdout = stdoutSink();
-  const state = settings['state-file'] === null ? null : await StateFile.open(settings['state-file'], log);
-  const outputs = await Outputs.open(settings, stdout, log);
-  let proxy: RunningProxy;
-  let witness: Witness | null;
-  let http: HttpServer | null = null;
-  try {
-    proxy = await startWorkers(
-      {
-        ...proxyOptions(settings, outputs, diagnoser, log),
-        state: state?.loaded ?? null,
-        listeners: starts(),
-      },
-      settings.workers,
-      outputs.lines,
-    );
-    await state?.saveRegularly(() => proxy.stateText());
-    http = await openHttp(settings, listeners, proxy, log);
-    witness = await openWitness(settings['probe-socket'], proxy, log);
-  } catch (error) {
-    http?.stop();
-    state?.release();
-    await outputs.close();
-    throw error;
-  }
+  const { state, outputs, proxy, http, witness } = await open(settings, listeners, stdout, diagnoser, log);
 
   const dumps = new Turns();
   const write = (report: ReportRecord, to: Pick<Sink, 'write'> = stdout): Promise<void> =>
@@ -116,7 +105,7 @@ async function run(
         ? () => {
             outputs.reopen();
             for (const { tls } of listeners) tls.reload(log);
-            proxy.renewTls(starts());
+            proxy.renewTls(startsOf(listeners));
           }
         : hasTerminal
           ? null
@@ -172,6 +161,42 @@ async function run(
   throw problems.length === 1 ? problems[0] : new AggregateError(problems, problem);
 }
 
+/** Opens what the settings ask for, or nothing: what was open by then is closed again, the last first. */
+async function open(
+  settings: ProxySettings,
+  listeners: readonly ListenerParts[],
+  stdout: Sink,
+  diagnoser: BackendDiagnoser,
+  log: Logger,
+): Promise<Parts> {
+  const undo: (() => unknown)[] = [];
+  try {
+    const file = settings['state-file'];
+    const state = file === null ? null : await StateFile.open(file, log);
+    undo.unshift(() => state?.release());
+    const outputs = await Outputs.open(settings, stdout, log);
+    undo.unshift(() => outputs.close());
+    const proxy = await startWorkers(
+      {
+        ...proxyOptions(settings, outputs, diagnoser, log),
+        state: state?.loaded ?? null,
+        listeners: startsOf(listeners),
+      },
+      settings.workers,
+      outputs.lines,
+    );
+    undo.unshift(() => proxy.stop());
+    await state?.saveRegularly(() => proxy.stateText());
+    const http = await openHttp(settings, listeners, proxy, log);
+    undo.unshift(() => http?.stop());
+    const witness = await openWitness(settings['probe-socket'], proxy, log);
+    return { state, outputs, proxy, http, witness };
+  } catch (error) {
+    for (const close of undo) await close();
+    throw error;
+  }
+}
+
 /** Lets sessions come to the end of their transactions, for so long, or until it is given up. */
 async function drain(
   proxy: RunningProxy,
@@ -208,40 +233,34 @@ function fail(problem: string): never {
 
 async function openWitness(path: string | null, proxy: RunningProxy, log: Logger): Promise<Witness | null> {
   if (path === null) return null;
-  try {
-    // Only here: no other proxy needs what this brings in.
-    const { Witness: Kernel } = await import('./witness.ts');
-    return await Kernel.open(path, proxy, log);
-  } catch (error) {
-    await proxy.stop();
-    throw error;
-  }
+  // Only here: no other proxy needs what this brings in.
+  const { Witness: Kernel } = await import('./witness.ts');
+  return Kernel.open(path, proxy, log);
 }
 
 async function openHttp(
   settings: ProxySettings,
-  listeners: readonly { readonly settings: ListenerSettings; readonly tls: TlsFiles }[],
+  listeners: readonly ListenerParts[],
   proxy: RunningProxy,
   log: Logger,
 ): Promise<HttpServer | null> {
   const { http: address, 'http-token': token, 'metrics-statements': metricsStatements } = settings;
   if (address === null) return null;
-  try {
-    // Only here: no other proxy needs what this brings in.
-    const { HttpServer: Server } = await import('../http/server.ts');
-    return await Server.start({
-      ...address,
-      token,
-      metricsStatements,
-      tls: listeners.map(({ tls }) => tls.certificate).find((context) => context !== null) ?? null,
-      upstreams: listeners.map((one) => ({ address: one.settings.upstream, tls: one.tls.upstream })),
-      collector: proxy.collector,
-      log,
-    });
-  } catch (error) {
-    await proxy.stop();
-    throw error;
-  }
+  // Only here: no other proxy needs what this brings in.
+  const { HttpServer: Server } = await import('../http/server.ts');
+  return Server.start({
+    ...address,
+    token,
+    metricsStatements,
+    tls: listeners.map(({ tls }) => tls.certificate).find((context) => context !== null) ?? null,
+    upstreams: listeners.map((one) => ({ address: one.settings.upstream, tls: one.tls.upstream })),
+    collector: proxy.collector,
+    log,
+  });
+}
+
+function startsOf(listeners: readonly ListenerParts[]): ListenerStart[] {
+  return listeners.map(({ settings, tls }) => listenerOptions(settings, tls));
 }
 
 function listenerOptions(settings: ListenerSettings, tls: TlsFiles): ListenerStart {
